@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 
+#define MEMORY_UNIT (UINT64_C(1024) * UINT64_C(1024)) /* what a memory size without a unit counts in */
 #define CPUS_MAX 8192U
 #define PERCENT_MAX (100U * CPUS_MAX)
 #define ENVIRONMENT_ENTRY_MAX (128U * 1024U) /* with the final NUL: the kernel takes no longer string (MAX_ARG_STRLEN) */
