@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
+#
+# What every build needs: messages, host checks, the recipe, the work directory, the safe output directory.
+
+install_root=/opt/joblet/runtimes
+
+say() { printf '==> %s\n' "$*" >&2; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+die() {
+        printf 'error: %s\n' "$*" >&2
+        exit 1
+}
+
+recipes_list() {
+        local recipe
+        for recipe in "$here"/*/recipe; do basename "${recipe%/recipe}"; done
+}
+
+# A recipe is a file of assignments; each name in parts= stands for build_X, test_X and lock_X in lib/.
+recipe_load() {
+        local key
+        [[ $1 =~ ^[a-z0-9][a-z0-9.+-]*$ && -f $here/$1/recipe ]] ||
+                die "No recipe for '$1'. Known: $(recipes_list | paste -sd' ')."
+        recipe_dir=$here/$1
+        name=$1 host_tools= architectures=x86_64
+        # shellcheck source=/dev/null
+        . "$recipe_dir/recipe"
+        for key in language version parts; do
+                [[ -n ${!key:-} ]] || die "$recipe_dir/recipe does not set $key."
+        done
+        runtime_home=$install_root/$language/$name
+}
+
+# Each needed program, with the Debian package that has it.
+need() {
+        command -v "$1" >/dev/null || die "This build needs '$1' on the host; it is in the Debian package '$2'."
+}
+
+host_check() {
+        local tool
+        [[ " $architectures " == *" $(uname -m) "* ]] || die "$name is built on $architectures, this is $(uname -m)."
+        need find findutils
+        need awk mawk
+        need zip zip
+        need patchelf patchelf
+        for tool in $host_tools; do need "${tool%%:*}" "${tool#*:}"; done
+}
+
+work_open() {
+        work=$(mktemp -d "${TMPDIR:-/var/tmp}/joblet-build-$name.XXXXXXXX")
+        trap 'rm -rf -- "$work"' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM HUP
+        if [[ -n $arg_cache ]]; then
+                mkdir -p "$arg_cache"
+                cache=$(cd "$arg_cache" && pwd)
+        else
+                cache=$work/cache
+        fi
+        mkdir -p "$cache/debs" "$cache/wheels"
+        # What a build's own programs may write goes below the work directory as well.
+        mkdir -p "$work/tmp" "$work/home"
+        export TMPDIR=$work/tmp
+}
+
+# The default lies in a directory where everyone may make names: never follow a link, never use another's directory.
+output_open() {
+        local dir=$1 mode
+        if [[ ! -e $dir && ! -L $dir ]]; then
+                mkdir -p "$(dirname "$dir")"
+                mkdir -m 0755 "$dir" || die "Cannot create $dir."
+        fi
+        dir=${dir%/}
+        [[ ! -L $dir ]] || die "$dir is a symbolic link; remove it or name another directory with --output."
+        [[ -d $dir ]] || die "$dir is not a directory."
+        [[ $(stat -c %u "$dir") == "$EUID" ]] || die "$dir belongs to another user; name another directory with --output."
+        mode=$(stat -c %a "$dir")
+        (((8#$mode & 8#022) == 0)) || die "$dir is writable by others; name another directory with --output."
+        (cd "$dir" && pwd -P)
+}
+
+# The time that every file of the tree gets: the day the lock was made.
+lock_read() {
+        [[ -f $recipe_dir/debs.lock ]] || die "$recipe_dir/debs.lock is missing; make it with --update-lock."
+        SOURCE_DATE_EPOCH=$(awk '$1 == "epoch" { print $2; exit }' "$recipe_dir/debs.lock")
+        [[ $SOURCE_DATE_EPOCH =~ ^[0-9]+$ ]] || die "$recipe_dir/debs.lock has no line 'epoch SECONDS'."
+        export SOURCE_DATE_EPOCH
+}
+
+# One line of packages.json: kind, name, version, licence, digest (tab-separated until tree_describe).
+note_package() {
+        local IFS=$'\t'
+        printf '%s\n' "$*" >>"$work/packages.tsv"
+}
