@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a job sees. Nothing is visible but what this file names: the root is the skeleton, and everything else is mounted into it. systemd
+ * applies mounts parents first, whatever their order here (systemd.exec(5)). */
+
+#include <string.h>
+
+#include "plan.h"
+
+static int add(Plan *p, PlanMountKind kind, const char *source, const char *target, const char *options, bool optional) {
+        PlanMount *m;
+
+        m = reallocarray(p->mounts, p->n_mounts + 1, sizeof *m);
+        if (!m)
+                return -ENOMEM;
+        p->mounts = m;
+        m = p->mounts + p->n_mounts++;
+        *m = (PlanMount) {
+                .kind = kind,
+                .source = source ? strdup(source) : NULL,
+                .target = strdup(target),
+                .options = options ? strdup(options) : NULL,
+                .optional = optional,
+        };
+        if ((source && !m->source) || !m->target || (options && !m->options))
+                return -ENOMEM;
+        return 0;
+}
+
+static int add_formatted(Plan *p, PlanMountKind kind, const char *directory, const char *name, const char *target, const char *entry) {
+        _cleanup_free_ char *source = NULL, *to = NULL;
+
+        if (asprintf(&source, "%s/%s%s%s", directory, name, entry ? "/" : "", entry ?: "") < 0 ||
+            asprintf(&to, "%s%s%s", target, entry ? "/" : "", entry ?: "") < 0) {
+                return -ENOMEM;
+        }
+        return add(p, kind, source, to, NULL, false);
+}
+
+/* A table of the fixed part; sources beginning with '-' are optional, as in unit files. */
+typedef struct FixedMount {
+        PlanMountKind kind;
+        const char *source, *target, *options;
+} FixedMount;
+
+/* The same in every job. The control groups are hidden but for the job's own, which it needs to see its limits: they tell the names of
+ * other jobs. /dev/shm is the host's even with PrivateDevices=. */
+static const FixedMount common_mounts[] = {
+        { PLAN_TMPFS, NULL, "/dev/shm", "mode=1777,nosuid,nodev" },
+        { PLAN_TMPFS, NULL, "/sys/fs/cgroup", "ro" },
+};
+
+/* With the host's /usr go the files of /etc that its programs do not work without. */
+static const FixedMount host_base_mounts[] = {
+        { PLAN_BIND_READ_ONLY, "/usr", "/usr", NULL },
+        { PLAN_TMPFS, NULL, "/usr/local", "mode=0755,ro" },
+        { PLAN_BIND_READ_ONLY, "-/etc/alternatives", "/etc/alternatives", NULL },
+        { PLAN_BIND_READ_ONLY, "-/etc/ld.so.cache", "/etc/ld.so.cache", NULL },
+        { PLAN_BIND_READ_ONLY, "-/etc/localtime", "/etc/localtime", NULL },
+        { PLAN_BIND_READ_ONLY, "-/etc/ssl", "/etc/ssl", NULL },
+};
+
+/* On the host's network the job finds hosts as the host does. */
+static const FixedMount host_network_mounts[] = {
+        { PLAN_BIND_READ_ONLY, "-/etc/hosts", "/etc/hosts", NULL },
+        { PLAN_BIND_READ_ONLY, "-/etc/resolv.conf", "/etc/resolv.conf", NULL },
+};
+
+static int add_fixed(Plan *p, const FixedMount *table, size_t n) {
+        for (const FixedMount *f = table; f < table + n; f++) {
+                bool optional = f->source && f->source[0] == '-';
+                int r = add(p, f->kind, optional ? f->source + 1 : f->source, f->target, f->options, optional);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_manifest_mount(Plan *p, const Runtime *runtime, const ManifestMount *m) {
+        if (!m->selective)
+                return add_formatted(p, PLAN_BIND_READ_ONLY, runtime->path, m->source, m->target, NULL);
+
+        for (char **entry = m->selective; *entry; entry++) {
+                int r = add_formatted(p, PLAN_BIND_READ_ONLY, runtime->path, m->source, m->target, *entry);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+#define RUNTIMES_IN_USR "/usr/lib/joblet/runtimes"
+
+/* The runtime itself: at its own path, since wrappers, virtual environments and script interpreters name it, and where its
+ * manifest says. Other runtimes stay out of sight: those below /opt because /opt is empty, those that came with /usr by a cover. */
+static int add_runtime(Plan *p, const Runtime *runtime) {
+        bool in_usr = runtime && strncmp(runtime->path, RUNTIMES_IN_USR "/", strlen(RUNTIMES_IN_USR "/")) == 0;
+        int r;
+
+        if (in_usr)
+                r = add(p, PLAN_TMPFS, NULL, RUNTIMES_IN_USR, "ro", false);
+        else
+                r = add(p, PLAN_INACCESSIBLE, NULL, RUNTIMES_IN_USR, NULL, true);
+        if (r < 0 || !runtime)
+                return r;
+
+        r = add(p, PLAN_TMPFS, NULL, "/opt", "mode=0755,ro", false);
+        if (r < 0)
+                return r;
+        r = add(p, PLAN_BIND_READ_ONLY, runtime->path, runtime->path, NULL, false);
+        for (size_t i = 0; r >= 0 && i < runtime->manifest->n_mounts; i++)
+                r = add_manifest_mount(p, runtime, runtime->manifest->mounts + i);
+        return r;
+}
+
+/* What is made for this job alone. */
+static int add_own(Plan *p, const Policy *policy) {
+        _cleanup_free_ char *cgroup = NULL;
+        int r;
+
+        if (p->id == 0)
+                return add(p, PLAN_TMPFS, NULL, "/work", "mode=1777,nosuid,nodev", false);
+
+        if (asprintf(&cgroup, "/sys/fs/cgroup/joblet.slice/%s/%s", p->slice, p->unit) < 0)
+                return -ENOMEM;
+        r = add(p, PLAN_BIND_READ_ONLY, cgroup, cgroup, NULL, true);
+        if (r >= 0)
+                r = add(p, PLAN_BIND_WRITABLE, p->workspace, "/work", NULL, false);
+        if (r >= 0)
+                r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "passwd", "/etc/passwd", NULL);
+        if (r >= 0)
+                r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "group", "/etc/group", NULL);
+        if (r >= 0 && policy->relay)
+                r = add(p, PLAN_BIND_READ_ONLY, policy->relay, p->relay, NULL, false);
+        return r;
+}
+
+int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
+        bool self = runtime && runtime->manifest->base == RUNTIME_BASE_SELF;
+        int r;
+
+        if (self) {
+                if (asprintf(&p->root, "%s/root", runtime->path) < 0) {
+                        p->root = NULL;
+                        return -ENOMEM;
+                }
+        } else {
+                p->root = strdup(policy->root);
+                if (!p->root)
+                        return -ENOMEM;
+                r = add_fixed(p, host_base_mounts, ELEMENTSOF(host_base_mounts));
+                if (r < 0)
+                        return r;
+        }
+
+        r = add_fixed(p, common_mounts, ELEMENTSOF(common_mounts));
+        if (r >= 0 && p->network == NETWORK_HOST)
+                r = add_fixed(p, host_network_mounts, ELEMENTSOF(host_network_mounts));
+        if (r >= 0)
+                r = add_runtime(p, runtime);
+        if (r >= 0)
+                r = add_own(p, policy);
+        return r;
+}

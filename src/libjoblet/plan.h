@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The plan of a job: what it will see, may use and is limited to, as a plain value. plan = request + runtime + policy.
+ * Building one touches no bus, reads no file and changes nothing. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cleanup.h"
+#include "request.h"
+#include "store.h"
+
+/* What is true of this host, and what its administrator has decided. */
+typedef struct Policy {
+        unsigned systemd_version; /* of the running manager: 252 */
+        const char *machine;      /* uname -m */
+        uint64_t memory_total;    /* bytes of the host */
+        const uint8_t *online_cpus;
+        size_t online_cpus_size;
+        bool has_memory, has_cpu, has_cpuset; /* whether the manager can enforce such limits */
+        bool accept_unenforced_limits;        /* run a job all the same where it cannot */
+        uint64_t stop_timeout_usec;           /* between SIGTERM and SIGKILL */
+        const char *root;                     /* the skeleton of a job's root */
+        const char *relay;                    /* the relay's path on the host, or NULL: the command is run directly */
+} Policy;
+
+typedef enum PlanMountKind {
+        PLAN_BIND_READ_ONLY,
+        PLAN_BIND_WRITABLE,
+        PLAN_TMPFS,
+        PLAN_INACCESSIBLE,
+        _PLAN_MOUNT_KIND_MAX,
+} PlanMountKind;
+
+typedef struct PlanMount {
+        PlanMountKind kind;
+        char *source;  /* on the host; NULL for a tmpfs */
+        char *target;  /* in the job */
+        char *options; /* of a tmpfs */
+        bool optional; /* goes without if the source does not exist */
+} PlanMount;
+
+typedef struct Plan {
+        uint64_t id; /* 0: not a job of the daemon, but what `rnx run --dry-run` shows */
+        uid_t owner;
+        unsigned systemd_version;
+
+        char *unit;        /* joblet-job-42.service */
+        char *slice;       /* joblet-u1000.slice */
+        char *user;        /* name of the dynamic user: joblet-u1000 */
+        char *description;
+        char *identifier;  /* the tag of its lines in the journal */
+
+        char *root; /* RootDirectory= */
+        PlanMount *mounts;
+        size_t n_mounts;
+
+        char **command;
+        char *workdir;
+        char **environment; /* complete: NAME=VALUE, each name once */
+        char **log_fields;  /* JOBLET_JOB_ID=42, ... */
+        char *relay;        /* its path in the job, or NULL */
+        char *directory;    /* per-boot files of this job below /run/joblet, or NULL */
+        char *environment_file;
+        char *workspace;    /* on the host, or NULL */
+
+        uint64_t memory_max;
+        uint32_t cpu_percent;
+        char *cpus;
+        uint8_t *cpu_set;
+        size_t cpu_set_size;
+        uint64_t timeout_usec;
+        uint64_t stop_timeout_usec;
+        NetworkMode network;
+
+        char *runtime;        /* display name, or NULL */
+        char *runtime_digest; /* or NULL */
+} Plan;
+
+/* Who runs it: id 0 makes the plan of a dry run. */
+typedef struct PlanSubject {
+        uint64_t id;
+        uid_t owner;
+} PlanSubject;
+
+/* runtime may be NULL: the host's programs. Returns 0; -EOPNOTSUPP if a promise cannot be kept on this host, -EINVAL if request and runtime do not
+ * fit together, both with a sentence in *reterr; -ENOMEM. */
+int plan_new(const Request *request, const Runtime *runtime, const Policy *policy, PlanSubject subject, Plan **ret, char **reterr);
+Plan* plan_free(Plan *p);
+DEFINE_CLEANUP(Plan*, plan_free);
+
+/* The parts of plan_new(), each in a file of its own. */
+int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy);
+int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The record of a job: what was asked, what is true of it now, and what is left of it afterwards. One file per job below
+ * /var/lib/joblet/jobs/, named by its id, replaced atomically at each change that must survive. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cleanup.h"
+#include "plan.h"
+
+typedef enum JobState {
+        JOB_INITIALIZING, /* its unit is being set up */
+        JOB_RUNNING,      /* its command runs */
+        JOB_COMPLETED,    /* ended with exit code 0 */
+        JOB_FAILED,       /* ended in any other way, or never ran */
+        JOB_STOPPED,      /* ended because somebody stopped it */
+        JOB_TIMEOUT,      /* ended because its time was up */
+        _JOB_STATE_MAX,
+        _JOB_STATE_INVALID = -EINVAL,
+} JobState;
+
+typedef enum JobResult {
+        JOB_RESULT_NONE, /* not over yet */
+        JOB_RESULT_SUCCESS,
+        JOB_RESULT_EXIT_CODE,
+        JOB_RESULT_SIGNAL,
+        JOB_RESULT_CORE_DUMP,
+        JOB_RESULT_OOM,
+        JOB_RESULT_TIMEOUT,
+        JOB_RESULT_STOPPED,
+        JOB_RESULT_SETUP, /* the command never ran */
+        JOB_RESULT_LOST,  /* nobody saw its end: the host went down */
+        _JOB_RESULT_MAX,
+        _JOB_RESULT_INVALID = -EINVAL,
+} JobResult;
+
+const char* job_state_to_string(JobState s);
+JobState job_state_from_string(const char *s);
+const char* job_result_to_string(JobResult r);
+JobResult job_result_from_string(const char *s);
+
+static inline bool job_state_is_final(JobState s) {
+        return s >= JOB_COMPLETED;
+}
+
+typedef struct Record {
+        uint64_t id;
+        uid_t owner;
+        char *name;          /* or NULL */
+        char **command;
+        char *runtime;       /* display name, or NULL */
+        char *runtime_digest;
+        char *request_id;    /* or NULL */
+        char *invocation_id; /* 32 hexadecimal digits, NULL until systemd has given one */
+        bool attached;       /* submitted with a client's descriptors */
+        bool stop_requested;
+
+        char *workdir;
+        NetworkMode network;
+        uint64_t memory_max;   /* UINT64_MAX: no limit */
+        uint32_t cpu_percent;  /* 0: no limit */
+        char *cpus;            /* NULL: all */
+        uint64_t timeout_usec; /* USEC_INFINITY: none */
+        char **mounts;         /* "source\ttarget\toptions"; not kept in memory once the job is over */
+
+        JobState state;
+        JobResult result;
+        char *reason;          /* in words, for all but success; or NULL */
+        int exit_code;         /* -1: none */
+        int exit_signal;       /* 0: none */
+
+        uint64_t submitted_usec, started_usec, finished_usec; /* CLOCK_REALTIME, 0: not yet */
+        uint64_t cpu_usec, memory_peak, io_read_bytes, io_write_bytes; /* UINT64_MAX: not known */
+} Record;
+
+/* A record of a job that has just been accepted. Copies what it keeps. */
+int record_new(const Plan *plan, const Request *request, bool attached, uint64_t now_usec, Record **ret);
+Record* record_free(Record *r);
+DEFINE_CLEANUP(Record*, record_free);
+
+/* What a shell would report: the exit code, 128 + signal, 124 for a timeout, 125 where the command never ran; -1 while it runs. */
+int record_exit_status(const Record *r);
+
+/* Reading and writing, relative to the directory of records. record_load(): 0, -ENOENT, -EBADMSG for a file that is not a whole
+ * record, -ENOMEM or another errno; with_mounts false leaves the mounts out. */
+int record_save(int dir_fd, const Record *r);
+int record_load(int dir_fd, uint64_t id, bool with_mounts, Record **ret);
+int record_remove(int dir_fd, uint64_t id);
+
+/* As text, for record_save() and the tests. */
+int record_format(const Record *r, char **ret);
+int record_parse(const char *text, bool with_mounts, Record **ret);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What jobletd, the relay inside a job and the attached client say to each other: packets of text over SOCK_SEQPACKET,
+ * descriptors beside them. The relay is the main process of a job's unit and the parent of its command.
+ *
+ *   relay  -> daemon   "hello"                 first packet; its credentials (SCM_CREDENTIALS) tell uid and pid
+ *   daemon -> relay    "go\nKEY=VALUE\n..."    with descriptors, see RelayGo; only then the command is started
+ *   relay  -> both     RELAY_STARTED, RELAY_EXITED, RELAY_SIGNALED, RELAY_FAILED, RELAY_ENDED
+ *   both   -> relay    "signal N"              sent to the command's process group
+ *
+ * Whoever closes its end has gone; the relay works on without it. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cleanup.h"
+
+#define RELAY_PACKET_MAX (64U * 1024U)
+#define RELAY_FDS_MAX 8U
+
+typedef enum RelayEvent {
+        RELAY_STARTED,  /* "started": the command was executed */
+        RELAY_EXITED,   /* "exited CODE": it ended, its output has been delivered before */
+        RELAY_SIGNALED, /* "signaled N": the same, by a signal */
+        RELAY_FAILED,   /* "failed CODE TEXT": it never ran; CODE is 125, 126 or 127, TEXT says why */
+        RELAY_ENDED,    /* "ended": it ended, but not by itself alone (SIGTERM from outside, out of memory): the daemon knows */
+        _RELAY_EVENT_MAX,
+        _RELAY_EVENT_INVALID = -EINVAL,
+} RelayEvent;
+
+typedef struct RelayNotice {
+        RelayEvent event;
+        int code;   /* exit code or signal */
+        char *text; /* of RELAY_FAILED, else NULL */
+} RelayNotice;
+
+void relay_notice_done(RelayNotice *n);
+
+/* Between text and notice. relay_notice_parse(): 0, -EBADMSG for what is not in the table above, -ENOMEM. */
+int relay_notice_format(const RelayNotice *n, char **ret);
+int relay_notice_parse(const char *packet, RelayNotice *ret);
+/* "signal N". Returns 0, -EBADMSG, -ERANGE if N is no signal. */
+int relay_signal_parse(const char *packet, int *ret_signo);
+
+/* The "go" packet. Descriptors that are absent are -EBADF; the text names those that are there, in their order. */
+typedef struct RelayGo {
+        int stdin_fd, stdout_fd, stderr_fd; /* the client's pipes */
+        int control_fd;                     /* the client's control socket */
+        int upload_fd, download_fd;         /* tar streams */
+        int outcome_fd;                     /* file that the outcome is written to, see RelayOutcome */
+        char *workdir;                      /* where the command starts, absolute in the job */
+        char **download;                    /* paths in the job */
+        uint64_t upload_max;                /* bytes of file contents that may be unpacked */
+} RelayGo;
+
+#define RELAY_GO_NULL                                                                                        \
+        (RelayGo) {                                                                                          \
+                .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .control_fd = -EBADF,          \
+                .upload_fd = -EBADF, .download_fd = -EBADF, .outcome_fd = -EBADF, .upload_max = UINT64_MAX,  \
+        }
+
+void relay_go_done(RelayGo *go);
+int relay_go_send(int fd, const RelayGo *go);
+/* Interprets a packet with the descriptors received beside it; takes ownership of all of them, also on failure. */
+int relay_go_parse(const char *packet, int *fds, size_t n_fds, RelayGo *ret);
+
+/* Sends one text packet (MSG_NOSIGNAL | MSG_DONTWAIT). Returns 0 or a negative errno. */
+int relay_send(int fd, const char *packet);
+
+/* Receives one packet as a string, with its descriptors (O_CLOEXEC) and, if wanted, the sender's credentials.
+ * Returns 1, 0 if the other end has gone, -EAGAIN, -EBADMSG if it is too long or holds a NUL, or another errno. */
+int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, uid_t *ret_uid, pid_t *ret_pid);
+
+/* What the relay leaves behind in the outcome file, for whoever reads it however later: text, one KEY=VALUE a line, ending in a line "END".
+ * Its writer runs as the job's user: the values are claims of the job about itself, parsed strictly. */
+typedef struct RelayOutcome {
+        RelayNotice notice;        /* how the command ended; RELAY_ENDED is not used here */
+        int terminated;            /* the relay got SIGTERM before: a stop, a timeout, a shutdown */
+        int oom;                   /* the kernel killed at least one process of the job for want of memory */
+        uint64_t started_usec;     /* CLOCK_REALTIME */
+        uint64_t finished_usec;
+        uint64_t cpu_usec;         /* UINT64_MAX where not known, as below */
+        uint64_t memory_peak;
+        uint64_t io_read_bytes, io_write_bytes;
+} RelayOutcome;
+
+void relay_outcome_done(RelayOutcome *o);
+int relay_outcome_format(const RelayOutcome *o, char **ret);
+/* Returns 1, 0 if text is not complete (no END), -EBADMSG if it is malformed, -ENOMEM. */
+int relay_outcome_parse(const char *text, RelayOutcome *ret);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the caller asked for, range-checked, nothing else. Descriptors are not part of it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+
+typedef enum NetworkMode {
+        NETWORK_NONE, /* a namespace of its own with nothing but loopback */
+        NETWORK_HOST, /* the host's network */
+        _NETWORK_MODE_MAX,
+        _NETWORK_MODE_INVALID = -EINVAL,
+} NetworkMode;
+
+const char* network_mode_to_string(NetworkMode m);
+NetworkMode network_mode_from_string(const char *s);
+
+#define REQUEST_COMMAND_MAX (96U * 1024U)      /* bytes of all arguments; they become one property of the unit */
+#define REQUEST_ENVIRONMENT_MAX (128U * 1024U) /* bytes of all assignments */
+#define REQUEST_NAME_MAX 64U
+#define REQUEST_DOWNLOADS_MAX 64U
+#define REQUEST_MEMORY_MIN (UINT64_C(4) << 20) /* below, not even the loader fits */
+#define REQUEST_CPU_PERCENT_MAX 1000000U
+
+typedef struct Request {
+        char **command;
+        char *runtime;        /* as spelled, or NULL: the host's programs */
+        char *name;           /* or NULL */
+        uint64_t memory_max;  /* bytes, UINT64_MAX: no limit */
+        uint32_t cpu_percent; /* of one core, 0: no limit */
+        char *cpus;           /* list in canonical form, or NULL: all */
+        uint8_t *cpu_set;     /* the same as a bitmap, as AllowedCPUs= wants it */
+        size_t cpu_set_size;
+        char **environment; /* NAME=VALUE, later ones win */
+        char *workdir;      /* absolute in the job; /work if not given */
+        uint64_t timeout_usec; /* USEC_INFINITY: none */
+        NetworkMode network;
+        char **download;  /* paths in the job */
+        char *request_id; /* 32 hexadecimal digits of the client's choice, or NULL */
+} Request;
+
+int request_new(Request **ret);
+Request* request_free(Request *r);
+DEFINE_CLEANUP(Request*, request_free);
+
+/* Sets an option from what a user wrote or a client sent. Each returns 0, -EINVAL with a sentence in *reterr that
+ * names option, value and rule, or -ENOMEM. */
+int request_set_command(Request *r, char *const *command, char **reterr);
+int request_set_runtime(Request *r, const char *spelling, char **reterr);
+int request_set_name(Request *r, const char *name, char **reterr);
+int request_set_memory_max(Request *r, uint64_t bytes, char **reterr);
+int request_set_cpu_percent(Request *r, uint32_t percent, char **reterr);
+int request_set_cpus(Request *r, const char *list, char **reterr);
+int request_set_environment(Request *r, char *const *assignments, char **reterr);
+int request_set_workdir(Request *r, const char *path, char **reterr);
+int request_set_timeout(Request *r, uint64_t usec, char **reterr);
+int request_set_network(Request *r, const char *mode, char **reterr);
+int request_set_download(Request *r, char *const *paths, char **reterr);
+int request_set_request_id(Request *r, const char *id, char **reterr);
