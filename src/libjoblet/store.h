@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The store: where runtimes lie, which there are, and which one a name means. There is one resolver, store_resolve(),
+ * for every verb and for the daemon. The search path is as of other systemd components: an earlier directory wins. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+#include "manifest.h"
+
+typedef struct Runtime {
+        char *language;     /* "python" */
+        char *name;         /* "python-3.11-ml", the directory's name */
+        char *display_name; /* "python:3.11-ml" */
+        char *key;          /* see runtime_name_normalize() */
+        char *path;         /* absolute path of the runtime's directory */
+        Manifest *manifest; /* NULL if it is broken, then problem says why */
+        char *problem;
+        uint64_t size;      /* bytes of its files, UINT64_MAX if not known */
+        char *digest;       /* SHA-256 of its manifest.sha256 in hexadecimal, or NULL if it carries none */
+} Runtime;
+
+typedef struct Store {
+        char **search_path;
+        char *facts_path; /* where sizes and digests are kept, see runtime-facts.h; NULL for nowhere */
+} Store;
+
+Runtime* runtime_free(Runtime *r);
+DEFINE_CLEANUP(Runtime*, runtime_free);
+void runtime_free_array(Runtime **runtimes, size_t n);
+
+/* Opens the store. search_path NULL means the built-in one: /etc/joblet/runtimes, /run/joblet/runtimes,
+ * /usr/local/lib/joblet/runtimes, /opt/joblet/runtimes, /usr/lib/joblet/runtimes. Nothing is cached but sizes: a new runtime is seen at once. */
+int store_new(char *const *search_path, Store **ret);
+Store* store_free(Store *s);
+DEFINE_CLEANUP(Store*, store_free);
+
+/* All runtimes, sorted by language and then by version-aware name. Broken ones are listed too, with their problem.
+ * Returns 0 or a negative errno; the caller frees with runtime_free_array(). */
+int store_enumerate(Store *s, Runtime ***ret, size_t *ret_n);
+
+/* The runtime that spelling means, with its manifest. Returns 0, or
+ *   -ENOENT    unknown:   "runtime not found: NAME", what is installed, the closest match
+ *   -ENOTUNIQ  ambiguous: lists the candidates
+ *   -EINVAL    no name at all, or its runtime.yml is broken: the message of manifest_parse()
+ * with *reterr_message set to one or more full sentences in one line. A tag that does not exist is an error, never the plain runtime. */
+int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
+
+/* Bytes of all files below the runtime's directory, walked once and then kept beside the runtime in
+ * /var/lib/joblet/sizes/ (best effort), keyed by path and the identity and change time of runtime.yml and directory. */
+int store_runtime_size(const char *path, uint64_t *ret);
