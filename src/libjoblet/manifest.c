@@ -27,9 +27,19 @@ static void manifest_mount_done(ManifestMount *m) {
         strv_free(m->selective);
 }
 
+Manifest* manifest_ref(Manifest *m) {
+        if (m)
+                m->n_more_refs++;
+        return m;
+}
+
 Manifest* manifest_free(Manifest *m) {
         if (!m)
                 return NULL;
+        if (m->n_more_refs > 0) {
+                m->n_more_refs--;
+                return NULL;
+        }
 
         for (size_t i = 0; i < m->n_mounts; i++)
                 manifest_mount_done(m->mounts + i);
@@ -49,10 +59,11 @@ Manifest* manifest_free(Manifest *m) {
         return NULL;
 }
 
-/* Reads all of fd, but not more than one byte beyond the cap, which the parser then refuses. */
-static int read_capped(int fd, char **ret, size_t *ret_size) {
+/* Reads all of fd, of which about expected bytes are there, but not more than one byte beyond the cap, which the parser
+ * then refuses. */
+static int read_capped(int fd, size_t expected, char **ret, size_t *ret_size) {
+        size_t size = 0, capacity = expected < MANIFEST_SIZE_MAX ? expected + 1 : MANIFEST_SIZE_MAX + 1;
         _cleanup_free_ char *data = NULL;
-        size_t size = 0, capacity = MANIFEST_SIZE_MAX + 1;
 
         data = malloc(capacity);
         if (!data)
@@ -97,7 +108,7 @@ int manifest_load_at(int dir_fd, const char *file_name, Manifest **ret, char **r
         if (!S_ISREG(st.st_mode))
                 return message_set(reterr_message, -EINVAL, "%s: it is no regular file, put a text file there", file_name);
 
-        r = read_capped(fd, &data, &size);
+        r = read_capped(fd, (size_t) st.st_size, &data, &size);
         if (r < 0)
                 return message_set(reterr_message, r, "%s: cannot be read: %s", file_name, strerror(-r));
         return manifest_parse(data, size, file_name, ret, reterr_message);

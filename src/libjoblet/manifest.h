@@ -52,7 +52,9 @@ typedef struct Manifest {
         char **architectures; /* as written, or NULL for any */
 
         char **packages; /* as written, or NULL */
-        char **warnings; /* "runtime.yml:12: unknown key 'foo', ignored" */
+        char **warnings; /* "runtime.yml:12: foo: unknown key, ignored" */
+
+        unsigned n_more_refs; /* owners beside the first one; nothing changes once there are any */
 } Manifest;
 
 /* The caps on what is read, each tested: a manifest beyond them is refused. */
@@ -65,6 +67,8 @@ typedef struct Manifest {
 #define MANIFEST_BINDS_MAX 1024U   /* mounts, and each selected entry as one */
 #define MANIFEST_WARNINGS_MAX 64U  /* further ones are not kept */
 
+/* Adds an owner; each calls manifest_free(), which drops one and frees with the last. */
+Manifest* manifest_ref(Manifest *m);
 Manifest* manifest_free(Manifest *m);
 DEFINE_CLEANUP(Manifest*, manifest_free);
 

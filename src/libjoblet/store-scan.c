@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "manifest-cache.h"
 #include "runtime-facts.h"
 #include "runtime-name.h"
 #include "store-scan.h"
@@ -17,10 +18,17 @@
 
 #define RUNTIMES_MAX 16384U
 
+/* What is known about runtimes from before. */
+typedef struct Source {
+        int facts_fd;        /* -EBADF if nothing is kept */
+        ManifestCache *old;  /* or NULL */
+        ManifestCache *next; /* takes what is read now, or NULL */
+} Source;
+
 /* One pass over the search path. */
 typedef struct Scan {
         bool load;    /* read the manifest of each runtime, too */
-        int facts_fd; /* -EBADF if nothing is kept */
+        Source source;
 
         Runtime **runtimes;
         size_t n_runtimes;
@@ -86,40 +94,55 @@ int store_open_facts(const char *path, bool create) {
         return fd < 0 ? -EBADF : fd;
 }
 
-/* Reads what the directory dir_fd says about the runtime. What is wrong with the runtime becomes its problem. */
-static int runtime_load_at(Runtime *r, int dir_fd, int facts_fd) {
+/* Reads runtime.yml or takes it from the cache. What is wrong with the runtime becomes its problem. */
+static int runtime_load_manifest(Runtime *r, int dir_fd, const Source *source) {
         _cleanup_free_ char *file_name = NULL;
-        RuntimeFacts facts;
         struct stat st;
+        bool regular;
         int k;
-
-        k = trust_check_fd(dir_fd, r->path, &r->problem);
-        if (k < 0 || r->problem)
-                return k;
 
         if (asprintf(&file_name, "%s/runtime.yml", r->path) < 0) {
                 file_name = NULL;
                 return -ENOMEM;
         }
-        if (fstatat(dir_fd, "runtime.yml", &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st.st_mode)) {
+        regular = fstatat(dir_fd, "runtime.yml", &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st.st_mode);
+        if (regular) {
                 k = trust_check(&st, file_name, &r->problem);
                 if (k < 0 || r->problem)
                         return k;
+                r->manifest = manifest_cache_get(source->old, r->path, &st);
         }
 
-        k = manifest_load_at(dir_fd, file_name, &r->manifest, &r->problem);
-        if (k == -ENOMEM)
-                return k;
-        if (k < 0)
-                return r->problem ? 0 : k;
-        if (strcmp(r->manifest->name, r->name) != 0) {
-                k = strv_extendf(&r->manifest->warnings, "%s: name: is '%s' but the directory is '%s', which is what counts",
-                                 file_name, r->manifest->name, r->name);
-                if (k < 0)
+        if (!r->manifest) {
+                k = manifest_load_at(dir_fd, file_name, &r->manifest, &r->problem);
+                if (k == -ENOMEM)
                         return k;
+                if (k < 0)
+                        return r->problem ? 0 : k;
+                if (strcmp(r->manifest->name, r->name) != 0) {
+                        k = strv_extendf(&r->manifest->warnings, "%s: name: it is '%s' but the directory is '%s', which is "
+                                         "what counts", file_name, r->manifest->name, r->name);
+                        if (k < 0)
+                                return k;
+                }
         }
 
-        if (facts_fd < 0 || runtime_facts_read(facts_fd, r->path, dir_fd, &facts) < 0)
+        return regular && source->next ? manifest_cache_put(source->next, r->path, &st, r->manifest) : 0;
+}
+
+/* Reads what the directory dir_fd says about the runtime. */
+static int runtime_load_at(Runtime *r, int dir_fd, const Source *source) {
+        RuntimeFacts facts;
+        int k;
+
+        k = trust_check_fd(dir_fd, r->path, &r->problem);
+        if (k < 0 || r->problem)
+                return k;
+        k = runtime_load_manifest(r, dir_fd, source);
+        if (k < 0 || r->problem)
+                return k;
+
+        if (source->facts_fd < 0 || runtime_facts_read(source->facts_fd, r->path, dir_fd, &facts) < 0)
                 return 0;
         r->size = facts.size;
         r->digest = facts.digest;
@@ -160,7 +183,7 @@ int runtime_load(Store *store, Runtime *r) {
         if (k < 0 || fd < 0)
                 return k;
         facts_fd = store_open_facts(store->facts_path, false);
-        return runtime_load_at(r, fd, facts_fd);
+        return runtime_load_at(r, fd, &(Source) { .facts_fd = facts_fd, .old = store->cache });
 }
 
 /* Takes ownership of r, also on failure. */
@@ -204,7 +227,7 @@ static int scan_runtime(Scan *s, const char *directory, const char *language, in
         } else if (s->load) {
                 k = runtime_open_at(r, language_fd, name, &fd);
                 if (k >= 0 && fd >= 0)
-                        k = runtime_load_at(r, fd, s->facts_fd);
+                        k = runtime_load_at(r, fd, &s->source);
                 if (k < 0)
                         return k;
         }
@@ -339,26 +362,49 @@ static void scan_hide(Scan *s, size_t n_before) {
         qsort(s->runtimes, s->n_runtimes, sizeof(Runtime*), runtime_compare);
 }
 
+/* Prepares to read manifests, each from the cache if it is still good. */
+static int scan_prepare(Scan *s, Store *store, int facts_fd) {
+        s->source = (Source) {
+                .facts_fd = facts_fd,
+                .old = store->cache,
+        };
+        return s->load ? manifest_cache_new(&s->source.next) : 0;
+}
+
+static int scan_all(Scan *s, char *const *search_path) {
+        for (char *const *directory = search_path; directory && *directory; directory++) {
+                size_t n_before = s->n_runtimes;
+                int k;
+
+                k = scan_directory(s, *directory);
+                if (k < 0)
+                        return k;
+                scan_hide(s, n_before);
+        }
+        return 0;
+}
+
 int store_scan(Store *store, bool load, Runtime ***ret, size_t *ret_n) {
         _cleanup_close_ int facts_fd = -EBADF;
         Scan s = { .load = load };
-        int k = 0;
+        int k;
 
         if (load)
                 facts_fd = store_open_facts(store->facts_path, false);
-        s.facts_fd = facts_fd;
-
-        STRV_FOREACH(directory, store->search_path) {
-                size_t n_before = s.n_runtimes;
-
-                k = scan_directory(&s, *directory);
-                if (k < 0) {
-                        runtime_free_array(s.runtimes, s.n_runtimes);
-                        return k;
-                }
-                scan_hide(&s, n_before);
+        k = scan_prepare(&s, store, facts_fd);
+        if (k >= 0)
+                k = scan_all(&s, store->search_path);
+        if (k < 0) {
+                manifest_cache_free(s.source.next);
+                runtime_free_array(s.runtimes, s.n_runtimes);
+                return k;
         }
 
+        if (s.source.next) {
+                manifest_cache_seal(s.source.next);
+                manifest_cache_free(store->cache);
+                store->cache = s.source.next;
+        }
         *ret = s.runtimes;
         *ret_n = s.n_runtimes;
         return 0;

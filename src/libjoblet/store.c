@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "manifest-cache.h"
 #include "runtime-facts.h"
 #include "runtime-name.h"
 #include "store.h"
@@ -57,6 +58,7 @@ Store* store_free(Store *s) {
 
         strv_free(s->search_path);
         free(s->facts_path);
+        manifest_cache_free(s->cache);
         free(s);
         return NULL;
 }
@@ -112,7 +114,7 @@ static bool runtime_matches(const Runtime *r, Match match, const char *spelling,
         return runtime_name_normalize(full, &full_key) >= 0 && strcmp(full_key, key) == 0;
 }
 
-/* Moves the first runtime that matches to *ret_index; returns how many do. */
+/* Sets *ret_index to the first runtime that matches; returns how many do. */
 static size_t runtimes_match(Runtime **runtimes, size_t n, Match match, const char *spelling, const char *key,
                              size_t *ret_index) {
         size_t n_matches = 0;
