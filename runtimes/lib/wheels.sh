@@ -64,13 +64,14 @@ wheels_files() {
 # Bytecode that is never checked against its source: the tree is read-only. One process per directory, so that the
 # bytes do not depend on how work is spread; code objects carry the paths that a job sees.
 wheels_compile() {
-        local dirs=("$site"/*/)
-        export -f py
-        {
-                printf '%s\0' "$py_lib" "${dirs[@]%/}"
-        } | xargs -0 -P "$(nproc)" -I{} env -i HOME="$work/home" LC_ALL=C.UTF-8 PYTHONHASHSEED=0 "$py_bin" -I -m compileall -qq \
-                --invalidation-mode unchecked-hash -s "$tree/python-install/lib" -p /usr/local/lib {} ||
+        local compile=("$py_bin" -I -B -m compileall -qq -f --invalidation-mode unchecked-hash -p /usr/local/lib)
+        export PYTHONHASHSEED=0
+        "${compile[@]}" -s "$tree/python-install/lib" "$py_lib" &&
+                "${compile[@]}" -s "$tree/ml-venv/lib" -l "$site" &&
+                printf '%s\0' "$site"/*/ |
+                xargs -0 -P "$(nproc)" -I{} "${compile[@]}" -s "$tree/ml-venv/lib" {} ||
                 die "Compiling failed."
+        unset PYTHONHASHSEED
 }
 
 test_wheels() {
