@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC1007,SC2015,SC2030,SC2031,SC2034,SC2154
 #
 # What every build needs: messages, host checks, the recipe, the work directory, the safe output directory.
 
@@ -64,7 +64,7 @@ work_open() {
         export TMPDIR=$work/tmp
 }
 
-# The default lies in a directory where everyone may make names: never follow a link, never use another's directory.
+# Sets output. The default lies in a directory where everyone may make names: never follow a link, never use another's directory.
 output_open() {
         local dir=$1 mode
         if [[ ! -e $dir && ! -L $dir ]]; then
@@ -77,7 +77,7 @@ output_open() {
         [[ $(stat -c %u "$dir") == "$EUID" ]] || die "$dir belongs to another user; name another directory with --output."
         mode=$(stat -c %a "$dir")
         (((8#$mode & 8#022) == 0)) || die "$dir is writable by others; name another directory with --output."
-        (cd "$dir" && pwd -P)
+        output=$(cd "$dir" && pwd -P)
 }
 
 # The time that every file of the tree gets: the day the lock was made.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC1007,SC2015,SC2030,SC2031,SC2034,SC2154
 #
 # Debian binary packages, fetched and unpacked but never installed. mmdebstrap sets up a private apt (it knows the
 # default archive and checks its signature); lib/debs-fetch then runs inside as a hook. Recipe: debs_suite, debs.

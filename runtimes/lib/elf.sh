@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC1007,SC2015,SC2030,SC2031,SC2034,SC2154
 #
 # Shared libraries: a runtime may take from its host only what belongs to the C library. A part sets libs_dir (where
 # bundled libraries go) and libs_from (the unpacked packages they are copied from).
@@ -15,8 +15,8 @@ elf_files() {
                 xargs -0 -r grep -la $'^\177ELF' || :
 }
 
-# elf_find FILE SONAME: is there a library of that name in libs_dir or where FILE's own RPATH says? Libraries in a
-# wheel's X.libs have none: they inherit that of the module that loads them, which names their directory.
+# elf_find FILE SONAME: is there a library of that name in libs_dir or where FILE's own RPATH says, in the tree (not
+# in one that is installed on this host)? Libraries in a wheel's X.libs have none: they inherit that of the module that loads them, which names their directory.
 elf_find() {
         local dir rpath
         [[ ! -e $libs_dir/$2 ]] || return 0
@@ -24,6 +24,7 @@ elf_find() {
         rpath=$(patchelf --print-rpath "$1")
         local IFS=:
         for dir in $rpath; do
+                [[ $dir == '$ORIGIN'* ]] || continue
                 [[ ! -e ${dir//'$ORIGIN'/$(dirname "$1")}/$2 ]] || return 0
         done
         return 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC1007,SC2015,SC2030,SC2031,SC2034,SC2154
 #
 # The finished tree: runtime.yml, packages.json, manifest.sha256, fixed modes and times; then packed, left or installed.
 

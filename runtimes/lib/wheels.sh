@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC1007,SC2015,SC2030,SC2031,SC2034,SC2154
 #
 # Python libraries as wheels from PyPI, into ml-venv/. Recipe: wheels_import (modules to import at the end), wheels_prune
 # (patterns of paths below site-packages to leave out). requirements.in has what is wanted, requirements.lock every
@@ -7,14 +7,15 @@
 
 # pip needs no pip on the host: the one in Debian's python3-pip-whl starts things off.
 pip() {
-        local wheel=("$work"/root/usr/share/python-wheels/pip-*.whl) set=() variable
+        local wheel=("$work"/root/usr/share/python-wheels/pip-*.whl) set=() variable r=0
         ((${#wheel[@]})) || die "The lock of $name has no python3-pip-whl."
         for variable in $(compgen -e | grep -E '^(PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|PROXY|DEFAULT_TIMEOUT|RETRIES|TRUSTED_HOST)|SSL_CERT_FILE|SSL_CERT_DIR|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)$'); do
                 set+=("$variable=${!variable}")
         done
         py_env=("${set[@]}" "PYTHONPATH=${wheel[0]}")
-        py -m pip --disable-pip-version-check --no-cache-dir --no-input --quiet "$@"
+        py -m pip --disable-pip-version-check --no-cache-dir --no-input --quiet "$@" || r=$?
         py_env=()
+        return "$r"
 }
 
 wheels_cached() {
@@ -29,6 +30,8 @@ build_wheels() {
         local lock=$recipe_dir/requirements.lock install=$work/requirements file
         [[ -f $lock ]] || die "$lock is missing; make it with --update-lock."
         if ! wheels_cached "$lock"; then
+                [[ -e /etc/ssl/certs/ca-certificates.crt || -n ${PIP_CERT:-}${SSL_CERT_FILE:-} ]] ||
+                        die "Fetching from PyPI needs the certificates of the Debian package 'ca-certificates'."
                 say "Fetching $(grep -c '^[a-z]' "$lock") wheels"
                 pip download --require-hashes --only-binary :all: --no-deps --dest "$cache/wheels" -r "$lock" >&2 ||
                         die "Fetching the wheels of $name failed."
