@@ -184,7 +184,7 @@ static int reader_key(Reader *r, YamlNode *node, const yaml_event_t *event) {
 }
 
 static int reader_children(Reader *r, YamlNode *parent, yaml_event_type_t end, size_t depth) {
-        if (depth >= r->limits->depth)
+        if (depth > r->limits->depth)
                 return reader_refuse(r, parent, parent->line, "lists and maps are nested too deeply, flatten them");
 
         for (;;) {
@@ -298,6 +298,7 @@ static int reader_document(Reader *r, YamlNode **ret) {
 
 int yaml_tree_parse(const char *data, size_t size, const char *file_name, const YamlLimits *limits, YamlNode **ret,
                     char **reterr_message) {
+        static const char mark[] = "\xef\xbb\xbf"; /* that some editors put in front of UTF-8 */
         Reader r = {
                 .limits = limits,
                 .file_name = file_name,
@@ -308,6 +309,10 @@ int yaml_tree_parse(const char *data, size_t size, const char *file_name, const 
         if (size > limits->size)
                 return message_set(reterr_message, -EINVAL, "%s:1: the file is larger than %zu bytes, shorten it",
                                    file_name, limits->size);
+        if (size >= strlen(mark) && memcmp(data, mark, strlen(mark)) == 0) {
+                data += strlen(mark);
+                size -= strlen(mark);
+        }
 
         if (!yaml_parser_initialize(&r.parser))
                 return -ENOMEM;
