@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <locale.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive-dl.h"
+#include "download.h"
+#include "entry-name.h"
+#include "rnx.h"
+#include "text.h"
+
+#define BLOCK (256U * 1024U)
+#define COMPLAINTS_MAX 20U
+
+#define DISK_FLAGS                                                                                           \
+        (ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SPARSE |     \
+         ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |                                 \
+         ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
+
+typedef struct Unpacker {
+        const Run *run;
+        struct archive *tar, *disk;
+        size_t current; /* the download that disk writes to, n_downloads: none yet */
+        bool *arrived;
+        unsigned n_complaints;
+} Unpacker;
+
+/* "rnx: --download=PATH: 'NAME' ...": of the job's making, and so are the names. */
+static void complain(Unpacker *u, size_t index, const char *name, const char *what) {
+        _cleanup_free_ char *safe = text_for_message(name ?: "", 1024);
+
+        if (u->n_complaints++ < COMPLAINTS_MAX)
+                (void) log_error(0, "--download=%s: '%s' %s, left out", u->run->downloads[index].path, safe ?: "", what);
+}
+
+/* libarchive notes the modes of directories for the end, under relative names: so each destination has a writer of its
+ * own, closed before the next directory is entered. */
+static int destination_enter(Unpacker *u, size_t index) {
+        const Download *d = u->run->downloads + index;
+
+        if (u->disk && u->current == index)
+                return 0;
+        if (u->disk && sym_archive_write_free(u->disk) != ARCHIVE_OK) {
+                u->disk = NULL;
+                return log_error(-EIO, "--download=%s: cannot complete it", u->run->downloads[u->current].path);
+        }
+        u->disk = NULL;
+        if (fchdir(d->parent_fd) < 0)
+                return log_error(-errno, "--download=%s: cannot enter the directory it goes to: %m", d->path);
+        u->disk = sym_archive_write_disk_new();
+        if (!u->disk)
+                return log_oom();
+        (void) sym_archive_write_disk_set_options(u->disk, DISK_FLAGS);
+        u->current = index;
+        return 0;
+}
+
+static int disk_failed(Unpacker *u, size_t index, const char *name) {
+        _cleanup_free_ char *safe = text_for_message(name, 1024);
+
+        return log_error(-EIO, "--download=%s: cannot write '%s': %s", u->run->downloads[index].path, safe ?: "",
+                         sym_archive_error_string(u->disk) ?: "unknown error");
+}
+
+static int tar_failed(Unpacker *u) {
+        return log_error(-EIO, "the download broke off: %s", sym_archive_error_string(u->tar) ?: "unknown error");
+}
+
+static int contents_copy(Unpacker *u, size_t index, const char *name) {
+        const void *block;
+        la_int64_t offset;
+        size_t size;
+        int r;
+
+        while ((r = sym_archive_read_data_block(u->tar, &block, &size, &offset)) == ARCHIVE_OK)
+                if (sym_archive_write_data_block(u->disk, block, size, offset) < ARCHIVE_OK)
+                        return disk_failed(u, index, name);
+        return r == ARCHIVE_EOF ? 0 : tar_failed(u);
+}
+
+/* Rewrites the entry for its destination. Returns 1, 0 if it is left out, -errno after a message. */
+static int entry_check(Unpacker *u, struct archive_entry *e, size_t index, const char *inner, const char *name) {
+        const char *link = sym_archive_entry_hardlink(e), *symlink = sym_archive_entry_symlink(e);
+        mode_t type = sym_archive_entry_filetype(e);
+
+        if (link) {
+                _cleanup_free_ char *target = NULL;
+                const char *link_inner;
+                size_t link_index;
+
+                if (entry_name_parse(link, &link_index, &link_inner) < 0 || link_index != index) {
+                        complain(u, index, name, "is a link to what is not in the download");
+                        return 0;
+                }
+                target = entry_name_place(u->run->downloads[index].name, link_inner);
+                if (!target)
+                        return log_oom();
+                sym_archive_entry_copy_hardlink(e, target);
+                sym_archive_entry_set_size(e, 0); /* contents are never written through a link */
+        } else if (type == AE_IFLNK) {
+                if (!symlink || !link_stays_inside(inner, symlink)) {
+                        complain(u, index, name, "is a link that leads out of the download");
+                        return 0;
+                }
+        } else if (type != AE_IFREG && type != AE_IFDIR) {
+                complain(u, index, name, "is neither file nor directory nor link");
+                return 0;
+        }
+
+        sym_archive_entry_copy_pathname(e, name);
+        sym_archive_entry_set_perm(e, sym_archive_entry_mode(e) & 0777);
+        return 1;
+}
+
+static int entry_unpack(Unpacker *u, struct archive_entry *e) {
+        const char *given = sym_archive_entry_pathname(e) ?: sym_archive_entry_pathname_utf8(e), *inner;
+        _cleanup_free_ char *name = NULL;
+        size_t index;
+        bool has_contents;
+        int r;
+
+        r = given ? entry_name_parse(given, &index, &inner) : -EBADMSG;
+        if (r < 0 || index >= u->run->n_downloads) {
+                _cleanup_free_ char *safe = text_for_message(given ?: "", 1024);
+
+                return log_error(-EBADMSG, "the download holds '%s', which no file asked for can be called; giving up", safe ?: "");
+        }
+        name = entry_name_place(u->run->downloads[index].name, inner);
+        if (!name)
+                return log_oom();
+        has_contents = sym_archive_entry_filetype(e) == AE_IFREG && !sym_archive_entry_hardlink(e);
+        u->arrived[index] = true;
+
+        r = destination_enter(u, index);
+        if (r < 0)
+                return r;
+        r = entry_check(u, e, index, inner, name);
+        if (r <= 0)
+                return r;
+        if (sym_archive_write_header(u->disk, e) < ARCHIVE_WARN)
+                return disk_failed(u, index, name);
+        return has_contents ? contents_copy(u, index, name) : 0;
+}
+
+static int unpack(const Run *run, int fd) {
+        Unpacker u = { .run = run, .current = run->n_downloads };
+        struct archive_entry *e;
+        int r;
+
+        r = archive_load();
+        if (r < 0)
+                return r;
+        (void) setlocale(LC_CTYPE, "C.UTF-8"); /* so that libarchive takes names as they are */
+        u.tar = sym_archive_read_new();
+        u.arrived = calloc(run->n_downloads, sizeof(*u.arrived));
+        if (!u.tar || !u.arrived)
+                return log_oom();
+        (void) sym_archive_read_support_format_tar(u.tar);
+        (void) sym_archive_read_support_format_empty(u.tar);
+        if (sym_archive_read_open_fd(u.tar, fd, BLOCK) != ARCHIVE_OK)
+                return tar_failed(&u);
+
+        while ((r = sym_archive_read_next_header(u.tar, &e)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
+                r = entry_unpack(&u, e);
+                if (r < 0)
+                        return r;
+        }
+        if (r != ARCHIVE_EOF)
+                return tar_failed(&u);
+        if (u.disk && sym_archive_write_free(u.disk) != ARCHIVE_OK)
+                return log_error(-EIO, "--download=%s: cannot complete it", run->downloads[u.current].path);
+
+        for (size_t i = 0; i < run->n_downloads; i++)
+                if (!u.arrived[i])
+                        r = log_error(-ENOENT, "--download=%s: the job left no such file or directory", run->downloads[i].path);
+        return r < 0 ? r : 0;
+}
+
+int download_start(const Run *run, int fd, pid_t *ret_pid) {
+        sigset_t none;
+        pid_t pid;
+
+        pid = fork();
+        if (pid < 0)
+                return log_error(-errno, "cannot start unpacking the download: %m");
+        if (pid == 0) {
+                (void) sigemptyset(&none);
+                (void) sigprocmask(SIG_SETMASK, &none, NULL);
+                (void) signal(SIGINT, SIG_IGN); /* meant for the job */
+                _exit(unpack(run, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        }
+        *ret_pid = pid;
+        return 0;
+}

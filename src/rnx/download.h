@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a job left, coming back as a tar stream that the job may have forged: nothing of it may land anywhere but at the
+ * destinations that the user named. Unpacked by a child process. */
+
+#include <sys/types.h>
+
+#include "run.h"
+
+/* Starts the unpacking of what comes from fd, which stays with the caller. The child ends with 0 if everything came. */
+int download_start(const Run *run, int fd, pid_t *ret_pid);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* rnx log: lines of stdout go to stdout, lines of stderr to stderr. A stream that breaks off, since jobletd was restarted, is
+ * taken up behind the last line that came. */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "bus.h"
+#include "export-format.h"
+#include "format.h"
+#include "job.h"
+#include "jobs.h"
+#include "json.h"
+#include "log.h"
+#include "pager.h"
+#include "rnx.h"
+
+#define PRIORITY_STDERR 3
+#define BROKEN_MAX 20U
+#define REOPEN_PAUSE_USEC 200000U
+
+enum {
+        OPTION_FOLLOW = 1,
+        OPTION_TAIL,
+        OPTION_SINCE,
+        OPTION_TIMESTAMPS,
+        OPTION_STDOUT,
+        OPTION_STDERR,
+};
+
+const Option log_options[] = {
+        { OPTION_FOLLOW,     'f', "follow",     NULL,   "go on until the job has ended"                                      },
+        { OPTION_TAIL,       'n', "tail",       "N",    "only the last N lines"                                              },
+        { OPTION_SINCE,      0,   "since",      "TIME", "only lines since then (10min ago, today, 14:30, 2026-11-23 14:30)"  },
+        { OPTION_TIMESTAMPS, 't', "timestamps", NULL,   "begin each line with its time"                                      },
+        { OPTION_STDOUT,     0,   "stdout",     NULL,   "only what the job wrote to its standard output"                     },
+        { OPTION_STDERR,     0,   "stderr",     NULL,   "only what the job wrote to its standard error"                      },
+        {}
+};
+
+static LogQuery arg_query = { .lines = UINT64_MAX };
+static bool arg_timestamps = false, arg_stdout = false, arg_stderr = false;
+
+static int since_parse(const char *value) {
+        struct timespec ts;
+        int r;
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        r = time_parse(value, (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000, &arg_query.since_usec);
+        if (r < 0)
+                return log_error(r, "--since=%s: must be a time such as '10min ago', today, 14:30, '2026-11-23 14:30' or @1700000000",
+                                 value);
+        return 0;
+}
+
+int log_option(int id, const char *value) {
+        switch (id) {
+        case OPTION_FOLLOW:
+                arg_query.follow = true;
+                return 0;
+        case OPTION_TAIL:
+                return number_parse("--tail", value, &arg_query.lines);
+        case OPTION_SINCE:
+                return since_parse(value);
+        case OPTION_TIMESTAMPS:
+                arg_timestamps = true;
+                return 0;
+        case OPTION_STDOUT:
+                arg_stdout = true;
+                return 0;
+        case OPTION_STDERR:
+                arg_stderr = true;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static int query_append(sd_bus_message *m, const LogQuery *q) {
+        int r;
+
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r >= 0 && q->follow)
+                r = sd_bus_message_append(m, "{sv}", "Follow", "b", true);
+        if (r >= 0 && q->lines != UINT64_MAX)
+                r = sd_bus_message_append(m, "{sv}", "Lines", "t", q->lines);
+        if (r >= 0 && q->since_usec > 0)
+                r = sd_bus_message_append(m, "{sv}", "SinceUSec", "t", q->since_usec);
+        if (r >= 0 && q->cursor)
+                r = sd_bus_message_append(m, "{sv}", "AfterCursor", "s", q->cursor);
+        return r >= 0 ? sd_bus_message_close_container(m) : r;
+}
+
+int log_open(uint64_t id, const LogQuery *query, int *ret_fd) {
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        char path[64];
+        int r, fd;
+
+        job_path(id, path);
+        r = bus_call_new(path, JOB_INTERFACE, "OpenLog", &m);
+        if (r < 0)
+                return r;
+        r = query_append(m, query);
+        if (r < 0)
+                return bus_error_print(NULL, r);
+        r = bus_call(m, &error, &reply);
+        if (r < 0)
+                return job_error_print(id, &error, r);
+        r = sd_bus_message_read(reply, "h", &fd);
+        if (r < 0)
+                return bus_error_print(NULL, r);
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return log_error(-errno, "cannot keep the log of job %" PRIu64 ": %m", id);
+        *ret_fd = fd;
+        return 0;
+}
+
+static void outputs_flush(void) {
+        (void) fflush(stdout);
+        (void) fflush(stderr);
+}
+
+/* Where a line goes. Where both streams end in the same terminal or file, their order must stay. */
+static FILE* line_output(const LogEntry *e) {
+        static FILE *last = NULL;
+        FILE *f = e->priority == PRIORITY_STDERR && arg_stdout == arg_stderr && !pager_is_open() ? stderr : stdout;
+
+        if (last && last != f)
+                (void) fflush(last);
+        last = f;
+        return f;
+}
+
+static int line_print_json(const LogEntry *e, const char *message, size_t size) {
+        _cleanup_json_ json_object *o = json_object_new_object();
+        static const char *const ends[] = { "newline", "nul", "none" };
+
+        if (!o || json_add_uint(o, "timestamp", e->realtime) < 0 ||
+            json_add_string(o, "stream", e->priority == PRIORITY_STDERR ? "stderr" : "stdout") < 0 ||
+            json_add(o, "message", json_text(message, size)) < 0 ||
+            json_add_string(o, "line_end", ends[e->end]) < 0 ||
+            json_add(o, "cursor", json_text(e->cursor ?: "", e->cursor_size)) < 0)
+                return log_oom();
+        return json_print(stdout, o);
+}
+
+static int line_print(const LogEntry *e) {
+        static bool at_start[2] = { true, true };
+        bool is_stderr = e->priority == PRIORITY_STDERR;
+        const char *message = e->message ?: "";
+        size_t size = e->message_size;
+        FILE *f;
+
+        if (arg_stdout != arg_stderr && arg_stderr != is_stderr)
+                return 0;
+        if (size == strlen(LOG_EMPTY_LINE) && memcmp(message, LOG_EMPTY_LINE, size) == 0)
+                size = 0;
+        if (arg_json != JSON_OFF)
+                return line_print_json(e, message, size);
+
+        f = line_output(e);
+        if (arg_timestamps && at_start[is_stderr]) {
+                char time[48];
+
+                timestamp_format_precise(e->realtime, time);
+                fputs_unlocked(time, f);
+                fputc_unlocked(' ', f);
+        }
+        (void) fwrite_unlocked(message, 1, size, f);
+        if (e->end != LINE_END_NONE)
+                fputc_unlocked(e->end == LINE_END_NUL ? 0 : '\n', f);
+        at_start[is_stderr] = e->end != LINE_END_NONE;
+        return ferror(f) ? -EIO : 0;
+}
+
+/* Prints one stream to its end. Returns the number of lines in *n, 0 or a negative errno as export_read(). */
+static int stream_print(int fd, char **cursor, uint64_t *n) {
+        _cleanup_(export_reader_done) ExportReader reader = { .fd = fd, .before_wait = outputs_flush };
+        _cleanup_free_ char *last = NULL;
+        size_t last_size = 0;
+        LogEntry e;
+        int r;
+
+        while ((r = export_read(&reader, &e)) > 0) {
+                r = line_print(&e);
+                if (r < 0)
+                        return r;
+                (*n)++;
+                if (e.cursor_size >= last_size) {
+                        char *grown = realloc(last, e.cursor_size + 64);
+
+                        if (!grown)
+                                return -ENOMEM;
+                        last = grown;
+                        last_size = e.cursor_size + 64;
+                }
+                memcpy(last, e.cursor ?: "", e.cursor_size);
+                last[e.cursor_size] = 0;
+        }
+        if (last && *last) {
+                free(*cursor);
+                *cursor = TAKE_PTR(last);
+        }
+        return r;
+}
+
+/* After a stream has ended: is there more to come? The end of a stream looks the same whether all was delivered or jobletd
+ * went away, so a followed log is complete when the job had ended before a stream was opened that then had nothing new. */
+static int more_to_come(uint64_t id, bool broken, uint64_t n, bool *ended, unsigned *n_broken) {
+        _cleanup_(job_record_done) JobRecord record = {};
+        int r;
+
+        if (broken && ++*n_broken > BROKEN_MAX)
+                return log_error(-EPIPE, "the log of job %" PRIu64 " breaks off again and again", id);
+        if (!arg_query.follow)
+                return broken;
+        if (*ended && !broken && n == 0)
+                return 0;
+
+        r = job_describe(id, "Describe", &record, NULL);
+        if (r < 0)
+                return r;
+        *ended = job_has_ended(&record);
+        if (!*ended)
+                (void) usleep(REOPEN_PAUSE_USEC);
+        return 1;
+}
+
+int verb_log(int argc, char *argv[]) {
+        _cleanup_free_ char *cursor = NULL;
+        LogQuery query = arg_query;
+        unsigned n_broken = 0;
+        bool ended = false;
+        uint64_t id;
+        int r, fd;
+
+        r = job_argument(argv[0], &id);
+        if (r < 0)
+                return r;
+        r = log_open(id, &query, &fd);
+        if (r == -ENOENT)
+                return EXIT_NO_SUCH_JOB;
+        if (r < 0)
+                return r;
+        if (!query.follow)
+                pager_open();
+        (void) setvbuf(stdout, NULL, _IOFBF, 65536);
+        (void) setvbuf(stderr, NULL, _IOFBF, 65536);
+
+        for (;;) {
+                uint64_t n = 0;
+
+                r = stream_print(fd, &cursor, &n);
+                outputs_flush();
+                if (r < 0 && r != -EPIPE)
+                        return log_error(r, "cannot print the log of job %" PRIu64 ": %s", id, strerror(-r));
+                r = more_to_come(id, r == -EPIPE, n, &ended, &n_broken);
+                if (r <= 0)
+                        return r;
+                if (cursor)
+                        query = (LogQuery) { .follow = arg_query.follow, .lines = UINT64_MAX, .cursor = cursor };
+                r = log_open(id, &query, &fd);
+                if (r < 0)
+                        return r;
+        }
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* rnx: finds the verb, parses its options, calls it and turns what it returns into an exit status. */
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus.h"
+#include "pager.h"
+#include "rnx.h"
+#include "terminal.h"
+
+JsonMode arg_json = JSON_OFF;
+bool arg_pager = true;
+bool arg_legend = true;
+bool arg_ask_password = true;
+bool arg_quiet = false;
+
+enum {
+        OPTION_HELP = 1,
+        OPTION_VERSION,
+        OPTION_JSON,
+        OPTION_JSON_AUTO,
+        OPTION_NO_PAGER,
+        OPTION_NO_LEGEND,
+        OPTION_NO_ASK_PASSWORD,
+        OPTION_QUIET,
+};
+
+static const Option global_options[] = {
+        { OPTION_HELP,            'h', "help",            NULL,     "show this help"                                      },
+        { OPTION_VERSION,         0,   "version",         NULL,     "show the version"                                    },
+        { OPTION_JSON,            0,   "json",            "[MODE]", "print JSON: pretty, short or off"                    },
+        { OPTION_JSON_AUTO,       'j', NULL,              NULL,     "print JSON: pretty on a terminal, else short"        },
+        { OPTION_NO_PAGER,        0,   "no-pager",        NULL,     "do not pipe output into a pager"                     },
+        { OPTION_NO_LEGEND,       0,   "no-legend",       NULL,     "print no column heads and totals"                    },
+        { OPTION_NO_ASK_PASSWORD, 0,   "no-ask-password", NULL,     "never ask for a password to get authorization"       },
+        { OPTION_QUIET,           'q', "quiet",           NULL,     "say less on stderr"                                  },
+        {}
+};
+
+static const char default_group[] = "";
+
+/* A verb is "rnx [GROUP] NAME". */
+typedef struct Verb {
+        const char *group;      /* default_group: also "rnx job NAME"; NULL: only "rnx NAME" */
+        const char *name;
+        const char *words;      /* for the help */
+        int words_min, words_max; /* -1: any number */
+        bool stop_at_word;      /* what follows the first word is not ours */
+        const Option *options;
+        OptionHandler handler;
+        VerbFunction function;
+        const char *help;
+} Verb;
+
+static int verb_help(int argc, char *argv[]);
+static int verb_version(int argc, char *argv[]);
+
+static const Verb verbs[] = {
+        { default_group, "run",     "COMMAND [ARG...]", 1, -1, true,  run_options,    run_option,    verb_run,          "run a command as a job"                    },
+        { default_group, "list",    "",                 0, 0,  false, list_options,   list_option,   verb_list,         "list jobs"                                 },
+        { default_group, "status",  "JOB...",           1, -1, false, status_options, status_option, verb_status,       "show what is known of jobs"                },
+        { default_group, "log",     "JOB",              1, 1,  false, log_options,    log_option,    verb_log,          "show the output of a job"                  },
+        { default_group, "wait",    "JOB...",           1, -1, false, NULL,           NULL,          verb_wait,         "wait until jobs have ended"                },
+        { default_group, "stop",    "JOB...",           1, -1, false, NULL,           NULL,          verb_stop,         "stop jobs"                                 },
+        { default_group, "delete",  "JOB...",           1, -1, false, NULL,           NULL,          verb_delete,       "forget jobs that have ended"               },
+        { "runtime",     "list",    "",                 0, 0,  false, NULL,           NULL,          verb_runtime_list, "list the runtimes that jobs can use"       },
+        { "runtime",     "info",    "RUNTIME",          1, 1,  false, NULL,           NULL,          verb_runtime_info, "show one runtime"                          },
+        { NULL,          "help",    "[VERB]",           0, 2,  false, NULL,           NULL,          verb_help,         "show help for rnx or a verb"               },
+        { NULL,          "version", "",                 0, 0,  false, NULL,           NULL,          verb_version,      "show the version of rnx"                   },
+};
+
+static bool help_wanted = false, version_wanted = false;
+
+int log_error(int error, const char *format, ...) {
+        va_list ap;
+
+        fputs("rnx: ", stderr);
+        va_start(ap, format);
+        (void) vfprintf(stderr, format, ap);
+        va_end(ap);
+        fputc('\n', stderr);
+        return error;
+}
+
+int log_oom(void) {
+        return log_error(-ENOMEM, "out of memory");
+}
+
+static int json_mode_parse(const char *s) {
+        if (!s)
+                arg_json = on_tty(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
+        else if (strcmp(s, "pretty") == 0)
+                arg_json = JSON_PRETTY;
+        else if (strcmp(s, "short") == 0)
+                arg_json = JSON_SHORT;
+        else if (strcmp(s, "off") == 0)
+                arg_json = JSON_OFF;
+        else
+                return log_error(-EINVAL, "--json=%s: must be pretty, short or off", s);
+        return 0;
+}
+
+static int global_option(int id, const char *value) {
+        switch (id) {
+        case OPTION_HELP:
+                help_wanted = true;
+                return 0;
+        case OPTION_VERSION:
+                version_wanted = true;
+                return 0;
+        case OPTION_JSON:
+        case OPTION_JSON_AUTO:
+                return json_mode_parse(value);
+        case OPTION_NO_PAGER:
+                arg_pager = false;
+                return 0;
+        case OPTION_NO_LEGEND:
+                arg_legend = false;
+                return 0;
+        case OPTION_NO_ASK_PASSWORD:
+                arg_ask_password = false;
+                return 0;
+        case OPTION_QUIET:
+                arg_quiet = true;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static bool verb_in_group(const Verb *v, const char *group) {
+        if (!group)
+                return v->group == NULL || v->group == default_group;
+        if (strcmp(group, "job") == 0)
+                return v->group == default_group;
+        return v->group && strcmp(v->group, group) == 0;
+}
+
+static bool is_group(const char *word) {
+        return strcmp(word, "job") == 0 || strcmp(word, "runtime") == 0;
+}
+
+static const Verb* verb_find(const char *group, const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (verb_in_group(verbs + i, group) && strcmp(verbs[i].name, name) == 0)
+                        return verbs + i;
+        return NULL;
+}
+
+static void verb_title(const Verb *v, char title[static 64]) {
+        bool shown = v->group && v->group != default_group;
+
+        (void) snprintf(title, 64, "rnx %s%s%s", shown ? v->group : "", shown ? " " : "", v->name);
+}
+
+static void help_verb(const Verb *v) {
+        char title[64];
+
+        verb_title(v, title);
+        printf("%s [OPTION...]%s%s\n\n%c%s.\n", title, *v->words ? " " : "", v->words, v->help[0] - 'a' + 'A', v->help + 1);
+        if (v->options) {
+                printf("\nOptions:\n");
+                options_print(v->options);
+        }
+        printf("\nOptions of every verb:\n");
+        options_print(global_options);
+        printf("\nSee rnx(1) for more.\n");
+}
+
+static void help_group(const char *group) {
+        printf("rnx %s%sVERB [OPTION...]\n\n%s\n\nVerbs:\n", group ?: "", group ? " " : "",
+               "Run commands as jobs inside ready-made runtimes.");
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                const Verb *v = verbs + i;
+                bool inner = v->group && v->group != default_group;
+                char left[64];
+
+                if (group && !verb_in_group(v, group))
+                        continue;
+                (void) snprintf(left, sizeof(left), "%s%s%s %s", inner && !group ? v->group : "",
+                                inner && !group ? " " : "", v->name, v->words);
+                printf("  %-28s %s\n", left, v->help);
+        }
+        printf("\nOptions of every verb:\n");
+        options_print(global_options);
+        printf("\n'rnx VERB --help' shows the options of a verb; see rnx(1) for more.\n");
+}
+
+static int verb_help(int argc, char *argv[]) {
+        const char *group = NULL;
+        const Verb *v;
+
+        if (argc > 0 && is_group(argv[0])) {
+                group = argv[0];
+                argc--, argv++;
+        }
+        if (argc == 0) {
+                help_group(group);
+                return 0;
+        }
+
+        v = verb_find(group, argv[0]);
+        if (!v)
+                return log_error(-EINVAL, "unknown verb '%s', see 'rnx help'", argv[0]);
+        help_verb(v);
+        return 0;
+}
+
+static int verb_version(int argc, char *argv[]) {
+        printf("joblet %s\n", PROJECT_VERSION);
+        return 0;
+}
+
+static int verb_call(const Verb *v, char **args) {
+        const OptionSet sets[] = {
+                { v->options,     v->handler    },
+                { global_options, global_option },
+        };
+        char title[64];
+        int n;
+
+        verb_title(v, title);
+        n = options_parse(title, sets, ELEMENTSOF(sets), v->stop_at_word, args);
+        if (n < 0)
+                return n;
+        if (help_wanted) {
+                help_verb(v);
+                return 0;
+        }
+        if (version_wanted)
+                return verb_version(0, NULL);
+        if (n < v->words_min)
+                return log_error(-EINVAL, "%s needs %s, see '%s --help'", title, v->words, title);
+        if (v->words_max >= 0 && n > v->words_max)
+                return log_error(-EINVAL, "%s: unexpected argument '%s', see '%s --help'", title, args[v->words_max], title);
+        return v->function(n, args);
+}
+
+static int dispatch(char **args, const Verb **ret_verb) {
+        const OptionSet sets[] = {{ global_options, global_option }};
+        const char *group = NULL;
+        int n;
+
+        n = options_parse("rnx", sets, ELEMENTSOF(sets), true, args);
+        if (n < 0)
+                return n;
+        if (version_wanted)
+                return verb_version(0, NULL);
+        if (n > 0 && is_group(args[0])) {
+                group = *args++;
+                n = options_parse("rnx", sets, ELEMENTSOF(sets), true, args);
+                if (n < 0)
+                        return n;
+        }
+        if (n == 0) {
+                if (!help_wanted)
+                        return log_error(-EINVAL, "no verb given, see 'rnx%s%s --help'", group ? " " : "", group ?: "");
+                help_group(group);
+                return 0;
+        }
+
+        *ret_verb = verb_find(group, args[0]);
+        if (!*ret_verb)
+                return log_error(-EINVAL, "unknown verb '%s%s%s', see 'rnx help'", group ?: "", group ? " " : "", args[0]);
+        return verb_call(*ret_verb, args + 1);
+}
+
+/* Pipes and sockets that we make must not become 0, 1 or 2. */
+static void standard_descriptors_open(void) {
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        (void) safe_close(fd);
+}
+
+int main(int argc, char *argv[]) {
+        const Verb *verb = NULL;
+        int r;
+
+        standard_descriptors_open();
+
+        r = dispatch(argv + (argc > 0), &verb);
+        if (r < 0)
+                r = verb && verb->function == verb_run ? EXIT_OWN_FAILURE : EXIT_FAILURE;
+
+        if ((ferror(stdout) || fflush(stdout) != 0) && errno != EPIPE && r == 0)
+                r = log_error(EXIT_FAILURE, "cannot write to standard output: %m");
+        pager_close();
+        bus_close();
+        return r;
+}

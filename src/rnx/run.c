@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* rnx run: the options, and the request that they make. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "bus.h"
+#include "format.h"
+#include "job.h"
+#include "quantity.h"
+#include "rnx.h"
+#include "run.h"
+#include "strv.h"
+
+enum {
+        OPTION_RUNTIME = 1,
+        OPTION_MAX_MEMORY,
+        OPTION_MAX_CPU,
+        OPTION_CPU_CORES,
+        OPTION_ENV,
+        OPTION_ENV_FILE,
+        OPTION_WORKDIR,
+        OPTION_NAME,
+        OPTION_TIMEOUT,
+        OPTION_NETWORK,
+        OPTION_UPLOAD,
+        OPTION_UPLOAD_DIR,
+        OPTION_DOWNLOAD,
+        OPTION_DETACH,
+        OPTION_NO_STDIN,
+        OPTION_DRY_RUN,
+};
+
+const Option run_options[] = {
+        { OPTION_RUNTIME,    0,   "runtime",    "NAME",        "run inside this runtime (python-3.11-ml, java:17, ...)" },
+        { OPTION_MAX_MEMORY, 0,   "max-memory", "SIZE",        "limit of memory, in MiB or with a unit (512M, 2G)"      },
+        { OPTION_MAX_CPU,    0,   "max-cpu",    "PERCENT",     "limit of CPU time, in percent of one core"              },
+        { OPTION_CPU_CORES,  0,   "cpu-cores",  "LIST",        "run on these CPUs only (0-3,6)"                         },
+        { OPTION_ENV,        'e', "env",        "NAME[=VALUE]", "set a variable, or pass on the one set here"           },
+        { OPTION_ENV_FILE,   0,   "env-file",   "FILE",        "the same, from the lines of a file"                     },
+        { OPTION_WORKDIR,    'w', "workdir",    "DIR",         "directory in the job to start in (/work)"               },
+        { OPTION_NAME,       0,   "name",       "NAME",        "a name to find the job by"                              },
+        { OPTION_TIMEOUT,    't', "timeout",    "TIME",        "end the job after this time (90s, 2h30m)"               },
+        { OPTION_NETWORK,    0,   "network",    "NAME",        "none (the default) or host"                             },
+        { OPTION_UPLOAD,     'u', "upload",     "PATH",        "put a file or a directory into /work"                   },
+        { OPTION_UPLOAD_DIR, 0,   "upload-dir", "DIR",         "put what is in a directory into /work"                  },
+        { OPTION_DOWNLOAD,   0,   "download",   "PATH[:DEST]", "fetch a file or a directory when the job has ended"     },
+        { OPTION_DETACH,     'd', "detach",     NULL,          "do not wait: print the job's id"                        },
+        { OPTION_NO_STDIN,   'n', NULL,         NULL,          "leave standard input alone"                             },
+        { OPTION_DRY_RUN,    0,   "dry-run",    NULL,          "print the equivalent systemd-run command, run nothing"  },
+        {}
+};
+
+static Run arg_run = {};
+
+/* The sentence of request_set_...() to the user. */
+static int request_result(int r, char *message) {
+        if (r >= 0)
+                return 0;
+        if (r == -ENOMEM)
+                (void) log_oom();
+        else
+                (void) log_error(r, "%s", message ?: strerror(-r));
+        free(message);
+        return r;
+}
+
+static int max_memory_parse(Request *request, const char *value) {
+        char *message = NULL;
+        uint64_t bytes;
+        int r;
+
+        r = size_parse(value, UINT64_C(1) << 20, &bytes);
+        if (r < 0)
+                return log_error(r, "--max-memory=%s: must be a size in MiB, or with a unit such as 512M or 2G", value);
+        r = request_set_memory_max(request, bytes, &message);
+        return request_result(r, message);
+}
+
+static int max_cpu_parse(Request *request, const char *value) {
+        char *message = NULL;
+        unsigned percent;
+        int r;
+
+        r = percent_parse(value, &percent);
+        if (r < 0)
+                return log_error(r, "--max-cpu=%s: must be a whole number, in percent of one core", value);
+        r = request_set_cpu_percent(request, percent, &message);
+        return request_result(r, message);
+}
+
+static int timeout_parse(Request *request, const char *value) {
+        char *message = NULL;
+        uint64_t usec;
+        int r;
+
+        r = timespan_parse(value, &usec);
+        if (r < 0)
+                return log_error(r, "--timeout=%s: must be a time such as 90s, 10min or 2h30m", value);
+        r = request_set_timeout(request, usec, &message);
+        return request_result(r, message);
+}
+
+/* where: the option, or "FILE:LINE". */
+static int environment_add(const char *where, const char *entry) {
+        _cleanup_free_ char *copied = NULL;
+
+        if (!strchr(entry, '=')) {
+                const char *value = environment_name_is_valid(entry) ? getenv(entry) : NULL;
+
+                if (!environment_name_is_valid(entry))
+                        return log_error(-EINVAL, "%s: '%s' is not the name of a variable", where, entry);
+                if (!value)
+                        return log_error(-EINVAL, "%s: the variable %s is not set here, write %s=VALUE", where, entry, entry);
+                if (asprintf(&copied, "%s=%s", entry, value) < 0) {
+                        copied = NULL;
+                        return log_oom();
+                }
+                entry = copied;
+        }
+        if (!environment_entry_is_valid(entry))
+                return log_error(-EINVAL, "%s: must be NAME=VALUE, with a name of letters, digits and _, and a value in UTF-8 "
+                                          "without control characters: '%.*s'", where, (int) strcspn(entry, "="), entry);
+        return strv_extend(&arg_run.environment, entry) < 0 ? log_oom() : 0;
+}
+
+static int environment_file_read(const char *path) {
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+        _cleanup_free_ char *line = NULL;
+        size_t allocated = 0;
+        unsigned number = 0;
+        ssize_t n;
+
+        if (!f)
+                return log_error(-errno, "--env-file=%s: %s", path, strerror(errno));
+
+        while ((n = getline(&line, &allocated, f)) >= 0) {
+                _cleanup_free_ char *where = NULL;
+                const char *entry = line;
+                int r;
+
+                number++;
+                if (strlen(line) != (size_t) n)
+                        return log_error(-EINVAL, "%s:%u: holds a NUL byte", path, number);
+                line[strcspn(line, "\r\n")] = 0;
+                entry += strspn(entry, " \t");
+                if (!*entry || *entry == '#')
+                        continue;
+                if (asprintf(&where, "%s:%u", path, number) < 0) {
+                        where = NULL;
+                        return log_oom();
+                }
+                r = environment_add(where, entry);
+                if (r < 0)
+                        return r;
+        }
+        if (ferror(f))
+                return log_error(-EIO, "--env-file=%s: %s", path, strerror(errno));
+        return 0;
+}
+
+/* Where DEST puts a file called base: as cp(1), into DEST if that is a directory, else under the name DEST. */
+static int download_locate(const char *value, const char *destination, const char *base, Download *d) {
+        _cleanup_free_ char *parent = NULL;
+        size_t n = destination ? strlen(destination) : 0;
+        struct stat st;
+        const char *slash;
+
+        if (!destination)
+                parent = strdup(".");
+        else if (destination[n - 1] == '/' || (stat(destination, &st) >= 0 && S_ISDIR(st.st_mode)))
+                parent = strdup(destination);
+        else {
+                slash = strrchr(destination, '/');
+                parent = !slash ? strdup(".") : strndup(destination, slash == destination ? 1 : (size_t) (slash - destination));
+                base = slash ? slash + 1 : destination;
+        }
+        d->name = strdup(base);
+        if (!parent || !d->name)
+                return log_oom();
+
+        d->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (d->parent_fd < 0)
+                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value, parent, strerror(errno));
+        if (faccessat(d->parent_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value, parent, strerror(errno));
+        return 0;
+}
+
+/* PATH[:DEST]; without DEST the base name, here. */
+static int download_add(const char *value) {
+        const char *colon = strchr(value, ':'), *base;
+        Download d = { .parent_fd = -EBADF }, *grown;
+        size_t size;
+        int r;
+
+        d.path = strndup(value, colon ? (size_t) (colon - value) : strlen(value));
+        if (!d.path)
+                return log_oom();
+        size = strlen(d.path);
+        while (size > 1 && d.path[size - 1] == '/')
+                d.path[--size] = 0;
+        base = strrchr(d.path, '/');
+        base = base ? base + 1 : d.path;
+        if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+                return log_error(-EINVAL, "--download=%s: must name a file or directory of the job, as PATH or PATH:DEST", value);
+        if (colon && !colon[1])
+                return log_error(-EINVAL, "--download=%s: nothing follows the colon, write PATH or PATH:DEST", value);
+        r = download_locate(value, colon ? colon + 1 : NULL, base, &d);
+        if (r < 0)
+                return r;
+
+        grown = reallocarray(arg_run.downloads, arg_run.n_downloads + 1, sizeof(*grown));
+        if (!grown)
+                return log_oom();
+        arg_run.downloads = grown;
+        grown[arg_run.n_downloads++] = d;
+        return 0;
+}
+
+static int request_option(Request *request, int id, const char *value) {
+        char *message = NULL;
+        int r = -EINVAL;
+
+        switch (id) {
+        case OPTION_RUNTIME:
+                r = request_set_runtime(request, value, &message);
+                break;
+        case OPTION_CPU_CORES:
+                r = request_set_cpus(request, value, &message);
+                break;
+        case OPTION_WORKDIR:
+                r = request_set_workdir(request, value, &message);
+                break;
+        case OPTION_NAME:
+                r = request_set_name(request, value, &message);
+                break;
+        case OPTION_NETWORK:
+                r = request_set_network(request, value, &message);
+                break;
+        }
+        return request_result(r, message);
+}
+
+int run_option(int id, const char *value) {
+        Run *run = &arg_run;
+
+        if (!run->request && request_new(&run->request) < 0)
+                return log_oom();
+
+        switch (id) {
+        case OPTION_MAX_MEMORY:
+                return max_memory_parse(run->request, value);
+        case OPTION_MAX_CPU:
+                return max_cpu_parse(run->request, value);
+        case OPTION_TIMEOUT:
+                return timeout_parse(run->request, value);
+        case OPTION_ENV:
+                return environment_add("--env", value);
+        case OPTION_ENV_FILE:
+                return environment_file_read(value);
+        case OPTION_UPLOAD:
+                return upload_add(&run->uploads, value);
+        case OPTION_UPLOAD_DIR:
+                return upload_add_contents(&run->uploads, value);
+        case OPTION_DOWNLOAD:
+                return download_add(value);
+        case OPTION_DETACH:
+                run->detach = true;
+                return 0;
+        case OPTION_NO_STDIN:
+                run->no_stdin = true;
+                return 0;
+        case OPTION_DRY_RUN:
+                run->dry_run = true;
+                return 0;
+        default:
+                return request_option(run->request, id, value);
+        }
+}
+
+void run_fds_close(RunFds *fds) {
+        fds->stdin_fd = safe_close(fds->stdin_fd);
+        fds->stdout_fd = safe_close(fds->stdout_fd);
+        fds->stderr_fd = safe_close(fds->stderr_fd);
+        fds->control_fd = safe_close(fds->control_fd);
+        fds->upload_fd = safe_close(fds->upload_fd);
+        fds->download_fd = safe_close(fds->download_fd);
+}
+
+static int append_strv(sd_bus_message *m, const char *key, char **l) {
+        int r;
+
+        if (!l || !*l)
+                return 0;
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_DICT_ENTRY, "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, SD_BUS_TYPE_STRING, key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, SD_BUS_TYPE_VARIANT, "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, l);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+static int append_request(sd_bus_message *m, const Request *q) {
+        int r = 0;
+
+        if (q->runtime)
+                r = sd_bus_message_append(m, "{sv}", "Runtime", "s", q->runtime);
+        if (r >= 0 && q->name)
+                r = sd_bus_message_append(m, "{sv}", "Name", "s", q->name);
+        if (r >= 0 && q->memory_max != UINT64_MAX)
+                r = sd_bus_message_append(m, "{sv}", "MaxMemory", "t", q->memory_max);
+        if (r >= 0 && q->cpu_percent > 0)
+                r = sd_bus_message_append(m, "{sv}", "MaxCPU", "u", q->cpu_percent);
+        if (r >= 0 && q->cpus)
+                r = sd_bus_message_append(m, "{sv}", "CPUCores", "s", q->cpus);
+        if (r >= 0)
+                r = append_strv(m, "Environment", q->environment);
+        if (r >= 0 && strcmp(q->workdir, "/work") != 0)
+                r = sd_bus_message_append(m, "{sv}", "WorkingDirectory", "s", q->workdir);
+        if (r >= 0 && q->timeout_usec != USEC_INFINITY)
+                r = sd_bus_message_append(m, "{sv}", "TimeoutUSec", "t", q->timeout_usec);
+        if (r >= 0 && q->network != NETWORK_NONE)
+                r = sd_bus_message_append(m, "{sv}", "Network", "s", network_mode_to_string(q->network));
+        if (r >= 0)
+                r = append_strv(m, "DownloadPaths", q->download);
+        return r;
+}
+
+static int append_fds(sd_bus_message *m, const RunFds *fds) {
+        const struct {
+                const char *key;
+                int fd;
+        } table[] = {
+                { "StandardInput",  fds->stdin_fd    },
+                { "StandardOutput", fds->stdout_fd   },
+                { "StandardError",  fds->stderr_fd   },
+                { "Control",        fds->control_fd  },
+                { "Upload",         fds->upload_fd   },
+                { "Download",       fds->download_fd },
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(table) && r >= 0; i++)
+                if (table[i].fd >= 0)
+                        r = sd_bus_message_append(m, "{sv}", table[i].key, "h", table[i].fd);
+        return r;
+}
+
+int run_message(const Run *run, const RunFds *fds, const char *member, sd_bus_message **ret) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        sd_bus *bus;
+        int r;
+
+        r = bus_acquire(&bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(bus, &m, BUS_NAME, BUS_PATH, MANAGER_INTERFACE, member);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, run->request->command);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r >= 0)
+                r = append_request(m, run->request);
+        if (r >= 0 && fds)
+                r = append_fds(m, fds);
+        if (r >= 0 && run->request->request_id)
+                r = sd_bus_message_append(m, "{sv}", "RequestId", "s", run->request->request_id);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+static int request_id_make(Request *request) {
+        char text[33], *message = NULL;
+        uint8_t random[16];
+        int r;
+
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return log_error(-EIO, "cannot get random bytes: %m");
+        for (size_t i = 0; i < sizeof(random); i++)
+                (void) snprintf(text + 2 * i, 3, "%02x", random[i]);
+        r = request_set_request_id(request, text, &message);
+        return request_result(r, message);
+}
+
+static int request_finish(Run *run, char **command) {
+        _cleanup_strv_free_ char **paths = NULL;
+        char *message = NULL;
+        int r;
+
+        if (!run->request && request_new(&run->request) < 0)
+                return log_oom();
+        r = request_result(request_set_command(run->request, command, &message), message);
+        if (r < 0)
+                return r;
+        if (run->environment) {
+                r = request_result(request_set_environment(run->request, run->environment, &message), message);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < run->n_downloads; i++)
+                if (strv_extend(&paths, run->downloads[i].path) < 0)
+                        return log_oom();
+        if (paths) {
+                r = request_result(request_set_download(run->request, paths, &message), message);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int run_dry(const Run *run) {
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_strv_free_ char **words = NULL;
+        _cleanup_free_ char *line = NULL;
+        int r;
+
+        r = run_message(run, NULL, "Plan", &m);
+        if (r < 0)
+                return bus_error_print(NULL, r);
+        r = bus_call(m, &error, &reply);
+        if (r < 0)
+                return bus_error_print(&error, r);
+        r = sd_bus_message_read_strv(reply, &words);
+        if (r < 0)
+                return bus_error_print(NULL, r);
+        line = words_quote(words);
+        if (!line)
+                return log_oom();
+        printf("%s\n", line);
+        return 0;
+}
+
+int verb_run(int argc, char *argv[]) {
+        Run *run = &arg_run;
+        int r;
+
+        r = request_finish(run, argv);
+        if (r < 0)
+                return r;
+        if (run->detach && run->n_downloads > 0)
+                return log_error(-EINVAL, "--download and --detach exclude each other: somebody must be there to receive the files");
+        if (run->dry_run)
+                return run_dry(run);
+
+        r = request_id_make(run->request);
+        if (r < 0)
+                return r;
+        return run->detach ? run_detached(run) : run_attached(run);
+}

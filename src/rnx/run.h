@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What "rnx run" was told: the request for jobletd, and what the client does itself. */
+
+#include <stdbool.h>
+
+#include <systemd/sd-bus.h>
+
+#include "cleanup.h"
+
+#include "request.h"
+#include "upload.h"
+
+typedef struct Download {
+        char *path;     /* in the job */
+        int parent_fd;  /* directory here that it goes to */
+        char *name;     /* its name there */
+} Download;
+
+typedef struct Run {
+        Request *request;
+        char **environment;  /* collected until the end of the options */
+        UploadList uploads;
+        Download *downloads;
+        size_t n_downloads;
+        bool detach;
+        bool no_stdin;
+        bool dry_run;
+} Run;
+
+/* Descriptors that go to jobletd; -EBADF where there is none. Kept until the job is accepted, since the call may have to be
+ * repeated. */
+typedef struct RunFds {
+        int stdin_fd, stdout_fd, stderr_fd, control_fd, upload_fd, download_fd;
+} RunFds;
+
+#define RUN_FDS_NULL (RunFds) { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF }
+
+void run_fds_close(RunFds *fds);
+
+/* A call of Run() or Plan(). fds may be NULL. 0, or a negative errno without a message. */
+int run_message(const Run *run, const RunFds *fds, const char *member, sd_bus_message **ret);
+
+/* The two ways of running. Return the exit status or a negative errno after a message. */
+int run_attached(const Run *run);
+int run_detached(const Run *run);

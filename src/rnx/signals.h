@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Signals as events, for as long as a job is attached. What the caller ignores (nohup) stays ignored. */
+
+/* Returns a descriptor to poll, or a negative errno. */
+int signals_open(void);
+/* The next signal, 0 if there is none. */
+int signals_read(int fd);
+/* Everything as it was before signals_open(), but for SIGPIPE. */
+void signals_restore(void);
+/* Ends the process by a signal, as if it had never been caught. */
+void signals_die(int signo) __attribute__((__noreturn__));

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* rnx status: one block for each job, in the manner of systemctl. */
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "bus.h"
+#include "export-format.h"
+#include "format.h"
+#include "job.h"
+#include "jobs.h"
+#include "json.h"
+#include "log.h"
+#include "pager.h"
+#include "quantity.h"
+#include "rnx.h"
+#include "strv.h"
+#include "text.h"
+
+#define LINE_MAX_SHOWN 1024U
+
+enum {
+        OPTION_MOUNTS = 1,
+        OPTION_LINES,
+};
+
+const Option status_options[] = {
+        { OPTION_MOUNTS, 0,   "mounts", NULL, "also what is mounted for the job"             },
+        { OPTION_LINES,  'n', "lines",  "N",  "lines of output shown below (10)"              },
+        {}
+};
+
+static bool arg_mounts = false;
+static uint64_t arg_lines = 10;
+
+int status_option(int id, const char *value) {
+        switch (id) {
+        case OPTION_MOUNTS:
+                arg_mounts = true;
+                return 0;
+        case OPTION_LINES:
+                return number_parse("--lines", value, &arg_lines);
+        }
+        return -EINVAL;
+}
+
+static void field_print(const char *name, const char *format, ...) _printf_(2, 3);
+
+static void field_print(const char *name, const char *format, ...) {
+        _cleanup_free_ char *text = NULL, *safe = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return;
+        }
+        safe = text_for_message(text, 65536);
+        printf("%11s: %s\n", name, safe ?: "");
+}
+
+static const char* size_text(uint64_t bytes, char **buffer) {
+        free(*buffer);
+        *buffer = NULL;
+        return bytes != UINT64_MAX && size_format(bytes, buffer) >= 0 ? *buffer : "?";
+}
+
+static const char* span_text(uint64_t usec, char **buffer) {
+        free(*buffer);
+        *buffer = NULL;
+        return timespan_format(usec, usec < 60 * USEC_PER_SEC ? 1000 : USEC_PER_SEC, buffer) >= 0 ? *buffer : "?";
+}
+
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static void head_print(const JobRecord *j) {
+        _cleanup_free_ char *command = words_quote(j->command), *safe = text_for_message(command ?: "", 4096);
+        _cleanup_free_ char *name = text_for_message(j->name ?: "", 256);
+        bool failed = strcmp(j->state, "FAILED") == 0 || strcmp(j->state, "TIMEOUT") == 0;
+        const char *dot = terminal_is_utf8() ? failed ? "×" : job_has_ended(j) ? "○" : "●" : failed ? "x" : "*";
+        Colour c = job_state_colour(j->state);
+
+        printf("%s%s%s %" PRIu64 "%s%s - %s\n", colour(c), dot, colour(COLOUR_NORMAL), j->id, name && *name ? " " : "", name ?: "",
+               safe ?: "");
+        printf("%11s: %s%s%s\n", "State", colour(c), j->state, colour(COLOUR_NORMAL));
+}
+
+static void times_print(const JobRecord *j) {
+        _cleanup_free_ char *span = NULL;
+        uint64_t now = now_usec();
+        char text[32];
+
+        timestamp_format(j->submitted_usec, text);
+        if (*text)
+                field_print("Submitted", "%s", text);
+        timestamp_format(j->started_usec, text);
+        if (*text && !job_has_ended(j) && now > j->started_usec)
+                field_print("Started", "%s; %s ago", text, span_text((now - j->started_usec) / USEC_PER_SEC * USEC_PER_SEC, &span));
+        else if (*text)
+                field_print("Started", "%s", text);
+        timestamp_format(j->finished_usec, text);
+        if (*text && j->started_usec > 0 && j->finished_usec >= j->started_usec)
+                field_print("Ended", "%s; took %s", text, span_text(j->finished_usec - j->started_usec, &span));
+        else if (*text)
+                field_print("Ended", "%s", text);
+}
+
+static void result_print(const JobRecord *j) {
+        const char *reason = j->reason && *j->reason ? j->reason : NULL;
+
+        if (!job_has_ended(j))
+                return;
+        field_print("Result", "%s (exit status %i)%s%s", j->result, job_exit_status(j), reason ? ": " : "", reason ?: "");
+}
+
+static void resources_print(const JobRecord *j) {
+        _cleanup_free_ char *a = NULL, *b = NULL;
+
+        if (j->memory_max != UINT64_MAX && j->memory_peak != UINT64_MAX)
+                field_print("Memory", "peak %s of %s", size_text(j->memory_peak, &a), size_text(j->memory_max, &b));
+        else if (j->memory_max != UINT64_MAX)
+                field_print("Memory", "limit %s", size_text(j->memory_max, &b));
+        else if (j->memory_peak != UINT64_MAX)
+                field_print("Memory", "peak %s", size_text(j->memory_peak, &a));
+
+        if (j->cpu_usage_nsec != UINT64_MAX)
+                field_print("CPU", "%s", span_text(j->cpu_usage_nsec / 1000, &a));
+        if (j->cpu_quota_percent > 0)
+                field_print("CPU limit", "%" PRIu32 "%% of one core", j->cpu_quota_percent);
+        if (j->allowed_cpus && *j->allowed_cpus)
+                field_print("CPUs", "%s", j->allowed_cpus);
+        if (j->io_read_bytes != UINT64_MAX || j->io_write_bytes != UINT64_MAX)
+                field_print("IO", "read %s, written %s", size_text(j->io_read_bytes, &a), size_text(j->io_write_bytes, &b));
+        if (j->timeout_usec != UINT64_MAX)
+                field_print("Timeout", "%s", span_text(j->timeout_usec, &a));
+}
+
+static void block_print(const JobRecord *j) {
+        const char *runtime = j->runtime && *j->runtime ? j->runtime : "none (the programs of the host)";
+        struct passwd *pw = getpwuid(j->owner);
+
+        head_print(j);
+        result_print(j);
+        times_print(j);
+        field_print("Runtime", "%s", runtime);
+        if (j->unit && *j->unit)
+                field_print("Unit", "%s (see also: systemctl status %.*s)", j->unit, (int) strcspn(j->unit, "."), j->unit);
+        if (pw)
+                field_print("Owner", "%s (%" PRIu32 ")", pw->pw_name, j->owner);
+        else
+                field_print("Owner", "%" PRIu32, j->owner);
+        if (j->working_directory && *j->working_directory)
+                field_print("Directory", "%s", j->working_directory);
+        if (j->network && *j->network)
+                field_print("Network", "%s", j->network);
+        resources_print(j);
+
+        for (size_t i = 0; arg_mounts && i < j->n_mounts; i++) {
+                const JobMount *m = j->mounts + i;
+                bool options = m->options[0];
+
+                field_print(i == 0 ? "Mounts" : "", "%s on %s%s%s%s", m->source, m->target, options ? " (" : "", m->options,
+                            options ? ")" : "");
+        }
+}
+
+static void lines_print(uint64_t id) {
+        const LogQuery query = { .lines = arg_lines };
+        _cleanup_(export_reader_done) ExportReader reader = { .fd = -EBADF };
+        LogEntry e;
+        bool any = false;
+
+        if (arg_lines == 0 || log_open(id, &query, &reader.fd) < 0)
+                return;
+        while (export_read(&reader, &e) > 0) {
+                _cleanup_free_ char *line = strndup(e.message ?: "", e.message_size), *safe = NULL;
+                char time[32];
+
+                if (!line)
+                        return;
+                safe = text_for_message(line, LINE_MAX_SHOWN);
+                timestamp_format(e.realtime, time);
+                printf("%s%s %s%s\n", any ? "" : "\n", time, e.priority == 3 ? "stderr: " : "", safe ?: "");
+                any = true;
+        }
+}
+
+static int status_print(int argc, char *argv[]) {
+        int status = 0;
+
+        pager_open();
+        for (int i = 0; i < argc; i++) {
+                _cleanup_(job_record_done) JobRecord record = {};
+                uint64_t id;
+                int r;
+
+                (void) job_id_parse(argv[i], &id);
+                r = job_describe(id, "Describe", &record, NULL);
+                if (r == -ENOENT)
+                        status = EXIT_NO_SUCH_JOB;
+                else if (r < 0)
+                        return r;
+                if (r < 0)
+                        continue;
+                if (i > 0)
+                        printf("\n");
+                block_print(&record);
+                lines_print(id);
+        }
+        return status;
+}
+
+/* One job: its object; several: a list. */
+static int status_json(int argc, char *argv[]) {
+        _cleanup_json_ json_object *list = json_object_new_array();
+        int status = 0;
+
+        if (!list)
+                return log_oom();
+        for (int i = 0; i < argc; i++) {
+                json_object *o = NULL;
+                uint64_t id;
+                int r;
+
+                (void) job_id_parse(argv[i], &id);
+                r = job_describe(id, "Describe", NULL, &o);
+                if (r == -ENOENT) {
+                        status = EXIT_NO_SUCH_JOB;
+                        continue;
+                }
+                if (r < 0)
+                        return r;
+                if (json_object_array_add(list, o) < 0) {
+                        json_object_put(o);
+                        return log_oom();
+                }
+        }
+        if (argc == 1 && status != 0)
+                return status;
+        (void) json_print(stdout, argc == 1 ? json_object_array_get_idx(list, 0) : list);
+        return status;
+}
+
+int verb_status(int argc, char *argv[]) {
+        for (int i = 0; i < argc; i++) {
+                uint64_t id;
+
+                if (job_argument(argv[i], &id) < 0)
+                        return -EINVAL;
+        }
+        return arg_json != JSON_OFF ? status_json(argc, argv) : status_print(argc, argv);
+}
