@@ -254,7 +254,7 @@ static int resolve_among(Runtime **runtimes, size_t n, const char *spelling, con
         return refuse_unknown(runtimes, n, spelling, key, reterr_message);
 }
 
-int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_message) {
+int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_message) {
         _cleanup_(runtime_freep) Runtime *runtime = NULL;
         _cleanup_free_ char *key = NULL, *shown = NULL;
         Runtime **runtimes;
@@ -274,7 +274,7 @@ int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_m
 
         r = store_scan(s, false, &runtimes, &n);
         if (r < 0)
-                return r;
+                return message_set(reterr_message, r, "the installed runtimes cannot be read: %s", strerror(-r));
         r = resolve_among(runtimes, n, spelling, key, &i, reterr_message);
         if (r >= 0)
                 runtime = TAKE_PTR(runtimes[i]);
@@ -285,8 +285,20 @@ int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_m
         if (!runtime->problem) {
                 r = runtime_load(s, runtime);
                 if (r < 0)
-                        return r;
+                        return message_set(reterr_message, r, "%s: cannot be read: %s", runtime->path, strerror(-r));
         }
+
+        *ret = TAKE_PTR(runtime);
+        return 0;
+}
+
+int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_message) {
+        _cleanup_(runtime_freep) Runtime *runtime = NULL;
+        int r;
+
+        r = store_find(s, spelling, &runtime, reterr_message);
+        if (r < 0)
+                return r;
         if (runtime->problem)
                 return message_set(reterr_message, -EINVAL, "%s", runtime->problem);
         r = runtime_complete(s, runtime);

@@ -53,6 +53,14 @@ int store_enumerate(Store *s, Runtime ***ret, size_t *ret_n);
  * plain runtime. The directory's own name wins over other spellings; LANGUAGE/NAME is always understood. */
 int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
 
+/* As store_resolve(), but a broken runtime is found as well, with its problem and without a manifest: to show or remove it. */
+int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
+
+/* Whether everything that the runtime mounts is there and lies in its own directory, wherever links lead: systemd follows
+ * them, as root. To be asked before a job uses the runtime. Returns 0, or -ENOENT, -EXDEV, -ENOTDIR or another negative
+ * errno with a message that names the source. */
+int runtime_check_sources(const Runtime *r, char **reterr_message);
+
 /* Bytes of all files below the runtime's directory, walked once and then kept beside the runtime in
  * /var/lib/joblet/sizes/ (best effort), keyed by path and the identity and change time of runtime.yml and directory. */
 int store_runtime_size(const char *path, uint64_t *ret);

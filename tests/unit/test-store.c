@@ -405,6 +405,78 @@ static void test_broken_does_not_resolve(void **state) {
         assert_non_null(strstr(message, "/first/a/x/runtime.yml:3: type: must be 'system' or 'managed'"));
 }
 
+/* ... but is found, so that it can be shown and removed. */
+static void test_find_broken(void **state) {
+        _cleanup_(runtime_freep) Runtime *r = NULL;
+        Fixture *f = *state;
+
+        write_file("name: x\n", "%s/a/x/runtime.yml", f->first);
+        assert_int_equal(store_find(f->store, "x", &r, NULL), 0);
+        assert_null(r->manifest);
+        assert_non_null(strstr(r->problem, "version: it is missing"));
+}
+
+static void check_sources(Fixture *f, const char *mounts, int expected, const char *part) {
+        _cleanup_free_ char *text = NULL, *message = NULL;
+        _cleanup_(runtime_freep) Runtime *r = NULL;
+
+        assert_true(asprintf(&text, "name: x\nversion: 1\n%s", mounts) > 0);
+        write_file(text, "%s/a/x/runtime.yml", f->first);
+        assert_int_equal(store_resolve(f->store, "x", &r, NULL), 0);
+        assert_int_equal(runtime_check_sources(r, &message), expected);
+        if (!part)
+                assert_null(message);
+        else if (!message || !strstr(message, part))
+                fail_msg("'%s' instead of '%s'", message ?: "no message", part);
+}
+
+static void test_sources(void **state) {
+        _cleanup_free_ char *inside = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        Fixture *f = *state;
+
+        write_file("x", "%s/a/x/jdk/bin/java", f->first);
+        assert_true(asprintf(&inside, "%s/a/x", f->first) > 0);
+        fd = open(inside, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(mkdirat(fd, "bin", 0755), 0);
+        assert_int_equal(symlinkat("../jdk/bin/java", fd, "bin/java"), 0);
+        assert_int_equal(symlinkat("jdk/bin", fd, "inside"), 0);
+        assert_int_equal(symlinkat(inside, fd, "absolute"), 0);
+        assert_int_equal(symlinkat("/etc", fd, "outside"), 0);
+        assert_int_equal(symlinkat("/etc/passwd", fd, "bin/passwd"), 0);
+        assert_int_equal(symlinkat("..", fd, "up"), 0);
+        assert_int_equal(symlinkat("/proc/self/root", fd, "magic"), 0);
+        assert_int_equal(symlinkat("loop", fd, "loop"), 0);
+        assert_int_equal(mkfifoat(fd, "fifo", 0644), 0);
+
+#define MOUNT(source) "mounts: [{source: " source ", target: /usr/local/x}]\n"
+#define ENTRY(source, entry) "mounts: [{source: " source ", target: /usr/local/x, selective: [" entry "]}]\n"
+        check_sources(f, "", 0, NULL);
+        check_sources(f, MOUNT("."), 0, NULL);
+        check_sources(f, MOUNT("jdk/bin/java"), 0, NULL);
+        check_sources(f, MOUNT("inside"), 0, NULL);
+        check_sources(f, MOUNT("absolute/jdk"), 0, NULL);
+        check_sources(f, ENTRY("bin", "java"), 0, NULL);
+        check_sources(f, MOUNT("missing"), -ENOENT, "source 'missing' cannot be used: No such file");
+        check_sources(f, ENTRY("bin", "javac"), -ENOENT, "source 'bin/javac' cannot be used");
+        check_sources(f, MOUNT("outside"), -EXDEV, "source 'outside' is a link to '/etc'");
+        check_sources(f, MOUNT("outside/ssl"), -EXDEV, "'/etc/ssl'");
+        check_sources(f, ENTRY("bin", "passwd"), -EXDEV, "source 'bin/passwd' is a link to '/etc/passwd'");
+        check_sources(f, MOUNT("up"), -EXDEV, "source 'up' is a link");
+        check_sources(f, MOUNT("magic"), -EXDEV, "source 'magic' is a link to '/'");
+        check_sources(f, MOUNT("loop"), -ELOOP, "source 'loop' cannot be used");
+        check_sources(f, MOUNT("fifo"), -EINVAL, "neither a file nor a directory");
+        check_sources(f, "base: self\n", -ENOENT, "base: 'self' needs the root in");
+        assert_int_equal(symlinkat("/", fd, "root"), 0);
+        check_sources(f, "base: self\n", -ENOTDIR, "root is no directory");
+        assert_int_equal(unlinkat(fd, "root", 0), 0);
+        assert_int_equal(mkdirat(fd, "root", 0755), 0);
+        check_sources(f, "base: self\n", 0, NULL);
+#undef MOUNT
+#undef ENTRY
+}
+
 static void test_digest(void **state) {
         /* of the 4 bytes "abc\n" */
         static const char expected[] = "edeaaff3f1774ad2888673770c6d64097e391bc362d7d6fb34982ddf0efd18cb";
@@ -583,6 +655,8 @@ int main(void) {
                 store_test(test_unknown_among_many),
                 store_test(test_no_name),
                 store_test(test_broken_does_not_resolve),
+                store_test(test_find_broken),
+                store_test(test_sources),
                 store_test(test_digest),
                 store_test(test_tree_size),
                 store_test(test_facts),
