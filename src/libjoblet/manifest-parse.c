@@ -39,7 +39,7 @@ typedef struct Key {
 } Key;
 
 /* Formats "FILE:LINE: KEY: " and what follows. */
-static int check_format(Check *c, const YamlNode *node, const char *format, va_list ap, char **ret) {
+static int _printf_(3, 0) check_format(Check *c, const YamlNode *node, const char *format, va_list ap, char **ret) {
         _cleanup_free_ char *path = NULL, *text = NULL;
 
         path = yaml_node_path(node);

@@ -89,7 +89,7 @@ int manifest_load_at(int dir_fd, const char *file_name, Manifest **ret, char **r
         _cleanup_free_ char *data = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
-        size_t size;
+        size_t size = 0;
         int r;
 
         /* Not blocking: it may be a FIFO. */

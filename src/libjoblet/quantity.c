@@ -262,6 +262,7 @@ typedef struct TimeUnit {
         uint64_t usec;
 } TimeUnit;
 
+#define DECIMALS_SIZE 8U /* ".123456" */
 #define USEC_PER_MINUTE (60 * USEC_PER_SEC)
 #define USEC_PER_HOUR (60 * USEC_PER_MINUTE)
 #define USEC_PER_DAY (24 * USEC_PER_HOUR)
@@ -367,19 +368,17 @@ int timespan_parse(const char *s, uint64_t *ret) {
         return 0;
 }
 
-/* The part below one unit in decimals ("1.234s"), cut at accuracy. Returns the number of digits, 0 if none are left. */
-static int timespan_decimals(uint64_t unit, uint64_t rest, uint64_t accuracy, uint64_t *ret) {
-        int digits = 0;
+/* ".234" for what is below one unit, down to accuracy, or "" if nothing is left. */
+static void timespan_decimals(uint64_t unit, uint64_t rest, uint64_t accuracy, char ret[static DECIMALS_SIZE]) {
+        uint64_t shown = 0;
+        size_t n = 0;
 
-        for (uint64_t u = unit; u > 1; u /= 10)
-                digits++;
-        for (uint64_t a = accuracy; a > 1 && digits > 0; a /= 10) {
-                rest /= 10;
-                digits--;
+        ret[n++] = '.';
+        for (uint64_t u = unit / 10; u > 0 && u >= accuracy && n + 1 < DECIMALS_SIZE; u /= 10) {
+                ret[n++] = (char) ('0' + rest / u % 10);
+                shown += rest / u % 10;
         }
-
-        *ret = rest;
-        return rest == 0 ? 0 : digits;
+        ret[shown > 0 ? n : 0] = 0;
 }
 
 int timespan_format(uint64_t usec, uint64_t accuracy, char **ret) {
@@ -403,9 +402,8 @@ int timespan_format(uint64_t usec, uint64_t accuracy, char **ret) {
         }
 
         for (size_t i = 0; i < ELEMENTSOF(table) && usec > 0; i++) {
-                uint64_t count = usec / table[i].usec, rest = usec % table[i].usec, decimals = 0;
-                const char *space = used > 0 ? " " : "";
-                int digits = 0;
+                uint64_t count = usec / table[i].usec, rest = usec % table[i].usec;
+                char decimals[DECIMALS_SIZE] = "";
 
                 if (usec < accuracy && used > 0)
                         break;
@@ -413,16 +411,11 @@ int timespan_format(uint64_t usec, uint64_t accuracy, char **ret) {
                         continue;
 
                 /* Below a minute what is left goes behind the point of one unit. */
-                if (usec < USEC_PER_MINUTE && rest > 0)
-                        digits = timespan_decimals(table[i].usec, rest, accuracy, &decimals);
-
-                if (digits > 0)
-                        used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 ".%0*" PRIu64 "%s",
-                                                  space, count, digits, decimals, table[i].name);
-                else
-                        used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 "%s",
-                                                  space, count, table[i].name);
-                usec = digits > 0 ? 0 : rest;
+                if (usec < USEC_PER_MINUTE)
+                        timespan_decimals(table[i].usec, rest, accuracy, decimals);
+                used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 "%s%s", used > 0 ? " " : "",
+                                          count, decimals, table[i].name);
+                usec = *decimals ? 0 : rest;
         }
 
         *ret = strdup(text);

@@ -505,7 +505,7 @@ static void test_digest(void **state) {
 }
 
 static void test_tree_size(void **state) {
-        _cleanup_free_ char *deep = NULL, *a = NULL, *b = NULL;
+        _cleanup_free_ char *deep = NULL;
         _cleanup_close_ int fd = -EBADF;
         Fixture *f = *state;
         uint64_t size;
