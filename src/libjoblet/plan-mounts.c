@@ -90,6 +90,13 @@ static int add_manifest_mount(Plan *p, const Runtime *runtime, const ManifestMou
         return 0;
 }
 
+static bool has_target_below(const Manifest *manifest, const char *directory) {
+        for (size_t i = 0; i < manifest->n_mounts; i++)
+                if (strncmp(manifest->mounts[i].target, directory, strlen(directory)) == 0)
+                        return true;
+        return false;
+}
+
 #define RUNTIMES_IN_USR "/usr/lib/joblet/runtimes"
 
 /* The runtime itself: at its own path, since wrappers, virtual environments and script interpreters name it, and where its
@@ -106,6 +113,8 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
                 return r;
 
         r = add(p, PLAN_TMPFS, NULL, "/opt", "mode=0755,ro", false);
+        if (r >= 0 && has_target_below(runtime->manifest, "/srv/"))
+                r = add(p, PLAN_TMPFS, NULL, "/srv", "mode=0755,ro", false);
         if (r < 0)
                 return r;
         r = add(p, PLAN_BIND_READ_ONLY, runtime->path, runtime->path, NULL, false);

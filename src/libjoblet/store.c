@@ -258,7 +258,7 @@ int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_mess
         _cleanup_(runtime_freep) Runtime *runtime = NULL;
         _cleanup_free_ char *key = NULL, *shown = NULL;
         Runtime **runtimes;
-        size_t n, i;
+        size_t n = 0, i = 0;
         int r;
 
         r = runtime_name_normalize(spelling, &key);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A check that polkit has to answer suspends the method call: the question is kept here, keyed by the message, and when the answer arrives
+ * the message is put back to the head of the connection's queue, so that its handler runs again from the top and finds the answer. Handlers
+ * therefore read and validate first, then ask, then act. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "authority.h"
+#include "bus-error.h"
+#include "cleanup.h"
+
+#define CHECKS_MAX 256U
+
+typedef struct Check {
+        struct Check *next;
+        Authority *authority;
+        sd_bus_message *message;
+        char *action;
+        sd_bus_slot *slot;
+        bool answered, authorized, challenge;
+        int failure; /* negative errno of the question itself */
+} Check;
+
+struct Authority {
+        sd_bus *bus;
+        Check *checks;
+        unsigned n_checks;
+        sd_event_source *sweeper;
+};
+
+static Check* check_free(Check *c) {
+        if (!c)
+                return NULL;
+        for (Check **p = &c->authority->checks; *p; p = &(*p)->next)
+                if (*p == c) {
+                        *p = c->next;
+                        c->authority->n_checks--;
+                        break;
+                }
+        sd_bus_slot_unref(c->slot);
+        sd_bus_message_unref(c->message);
+        free(c->action);
+        free(c);
+        return NULL;
+}
+DEFINE_CLEANUP(Check*, check_free);
+
+int authority_new(sd_bus *bus, Authority **ret) {
+        Authority *a = malloc(sizeof *a);
+
+        if (!a)
+                return -ENOMEM;
+        *a = (Authority) { .bus = sd_bus_ref(bus) };
+        *ret = a;
+        return 0;
+}
+
+Authority* authority_free(Authority *a) {
+        if (!a)
+                return NULL;
+        while (a->checks)
+                check_free(a->checks);
+        sd_event_source_disable_unref(a->sweeper);
+        sd_bus_unref(a->bus);
+        free(a);
+        return NULL;
+}
+
+int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret) {
+        sd_bus_creds *creds = NULL;
+        int r;
+
+        r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+        if (r < 0)
+                return r;
+        r = sd_bus_creds_get_euid(creds, ret);
+        sd_bus_creds_unref(creds);
+        return r;
+}
+
+static bool is_asking(const Authority *a, const sd_bus_message *m) {
+        for (const Check *c = a->checks; c; c = c->next)
+                if (c->message == m && !c->answered)
+                        return true;
+        return false;
+}
+
+/* Runs when nothing else is left to do, so after the handlers that waited for these answers. */
+static int on_idle(sd_event_source *source, void *userdata) {
+        Authority *a = userdata;
+        Check *next;
+
+        for (Check *c = a->checks; c; c = next) {
+                next = c->next;
+                if (c->answered && !is_asking(a, c->message))
+                        check_free(c);
+        }
+        return 0;
+}
+
+static int sweep_later(Authority *a) {
+        int r;
+
+        if (a->sweeper)
+                return sd_event_source_set_enabled(a->sweeper, SD_EVENT_ONESHOT);
+        r = sd_event_add_defer(sd_bus_get_event(a->bus), &a->sweeper, on_idle, a);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_priority(a->sweeper, SD_EVENT_PRIORITY_IDLE);
+}
+
+static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Check *c = userdata;
+        int authorized = false, challenge = false, r;
+
+        c->answered = true;
+        c->slot = sd_bus_slot_unref(c->slot);
+        if (sd_bus_message_is_method_error(reply, NULL))
+                c->failure = -sd_bus_message_get_errno(reply);
+        else {
+                r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+                if (r >= 0)
+                        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+                if (r < 0)
+                        c->failure = r;
+                c->authorized = authorized;
+                c->challenge = challenge;
+        }
+
+        r = sweep_later(c->authority);
+        if (r >= 0)
+                r = sd_bus_enqueue_for_read(c->authority->bus, c->message);
+        if (r < 0) {
+                (void) sd_bus_reply_method_errno(c->message, r, NULL);
+                check_free(c);
+        }
+        return 1;
+}
+
+static int append_question(sd_bus_message *q, sd_bus_message *m, const char *action, const char *const *details) {
+        int r;
+
+        r = sd_bus_message_append(q, "(sa{sv})s", "system-bus-name", 1, "name", "s", sd_bus_message_get_sender(m), action);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(q, 'a', "{ss}");
+        if (r < 0)
+                return r;
+        for (const char *const *d = details; d && d[0] && d[1]; d += 2) {
+                r = sd_bus_message_append(q, "{ss}", d[0], d[1]);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_close_container(q);
+        if (r < 0)
+                return r;
+        return sd_bus_message_append(q, "us", (uint32_t) (sd_bus_message_get_allow_interactive_authorization(m) > 0), "");
+}
+
+static int ask(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error) {
+        _cleanup_(check_freep) Check *c = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *q = NULL;
+        int r;
+
+        if (a->n_checks >= CHECKS_MAX)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "Too many requests wait for authorization; try again later");
+
+        r = sd_bus_message_new_method_call(a->bus, &q, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+        if (r < 0)
+                return r;
+        r = append_question(q, m, action, details);
+        if (r < 0)
+                return r;
+
+        c = malloc(sizeof *c);
+        if (!c)
+                return -ENOMEM;
+        *c = (Check) { .authority = a, .message = sd_bus_message_ref(m), .next = a->checks };
+        a->checks = c;
+        a->n_checks++;
+        c->action = strdup(action);
+        if (!c->action)
+                return -ENOMEM;
+
+        /* A person may have to type a password: wait as long as polkit does */
+        r = sd_bus_call_async(a->bus, &c->slot, q, on_answer, c, UINT64_MAX);
+        if (r < 0)
+                return r;
+        TAKE_PTR(c);
+        return 0;
+}
+
+static int deny(const Check *c, const char *action, sd_bus_error *error) {
+        if (c->failure < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                         "Not allowed: polkit cannot be asked about action %s (%s)", action, strerror(-c->failure));
+        if (c->challenge)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                         "Authentication is required for action %s", action);
+        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Not allowed: polkit denies you action %s", action);
+}
+
+int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error) {
+        uid_t uid;
+        int r;
+
+        r = authority_sender_uid(a, m, &uid);
+        if (r < 0)
+                return r;
+        if (uid == 0)
+                return 1;
+
+        for (Check *c = a->checks; c; c = c->next) {
+                if (c->message != m || strcmp(c->action, action) != 0)
+                        continue;
+                if (!c->answered)
+                        return 0;
+                if (c->failure >= 0 && c->authorized)
+                        return 1;
+                return deny(c, action, error);
+        }
+        return ask(a, m, action, details, error);
+}

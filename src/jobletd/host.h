@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Facts about this host that a plan depends on. */
+
+#include <systemd/sd-bus.h>
+
+#include "plan.h"
+#include "settings.h"
+
+/* Fills in the policy from the host, the running manager (asked over the bus) and the settings. Blocks. */
+int host_policy(sd_bus *bus, const Settings *settings, Policy *ret);
+void policy_done(Policy *p);

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* org.joblet.Job1. Objects are found, not registered: there may be many thousands. What a job is about is for its owner and root; a method
+ * may be allowed for others by polkit, a property cannot ask. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "bus-error.h"
+#include "bus.h"
+#include "job.h"
+#include "log-reader.h"
+#include "log.h"
+#include "strv.h"
+
+#define JOB_INTERFACE "org.joblet.Job1"
+#define JOB_PREFIX "/org/joblet/job"
+
+/* 0 if whoever reads a property of j may do so; nobody reads when we emit a signal. */
+static int check_reader(Job *j, sd_bus *bus, sd_bus_error *error) {
+        sd_bus_message *message = sd_bus_get_current_message(bus);
+        uid_t uid;
+        int r;
+
+        if (!message || !sd_bus_message_is_method_call(message, NULL, NULL) || !sd_bus_message_get_destination(message))
+                return 0;
+        r = authority_sender_uid(j->manager->authority, message, &uid);
+        if (r < 0)
+                return r;
+        if (uid == 0 || uid == j->record->owner)
+                return 0;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "job %" PRIu64 " belongs to somebody else", j->record->id);
+}
+
+typedef enum ValueType { VALUE_STRING, VALUE_STRINGS, VALUE_UINT64, VALUE_UINT32, VALUE_INT32, VALUE_BOOLEAN, VALUE_STATE, VALUE_RESULT, VALUE_NETWORK, VALUE_NSEC } ValueType;
+
+/* The properties that mirror a field of the record, for the vtable and for Describe() and Wait(). */
+static const struct Value {
+        const char *name, *signature;
+        ValueType type;
+        size_t offset;
+} values[] = {
+        { "Id",                 "t",  VALUE_UINT64,  offsetof(Record, id)             },
+        { "Name",               "s",  VALUE_STRING,  offsetof(Record, name)           },
+        { "State",              "s",  VALUE_STATE,   offsetof(Record, state)          },
+        { "Command",            "as", VALUE_STRINGS, offsetof(Record, command)        },
+        { "Runtime",            "s",  VALUE_STRING,  offsetof(Record, runtime)        },
+        { "RuntimeDigest",      "s",  VALUE_STRING,  offsetof(Record, runtime_digest) },
+        { "Owner",              "u",  VALUE_UINT32,  offsetof(Record, owner)          },
+        { "InvocationId",       "s",  VALUE_STRING,  offsetof(Record, invocation_id)  },
+        { "Attached",           "b",  VALUE_BOOLEAN, offsetof(Record, attached)       },
+        { "WorkingDirectory",   "s",  VALUE_STRING,  offsetof(Record, workdir)        },
+        { "Network",            "s",  VALUE_NETWORK, offsetof(Record, network)        },
+        { "MemoryMax",          "t",  VALUE_UINT64,  offsetof(Record, memory_max)     },
+        { "CPUQuotaPercent",    "u",  VALUE_UINT32,  offsetof(Record, cpu_percent)    },
+        { "AllowedCPUs",        "s",  VALUE_STRING,  offsetof(Record, cpus)           },
+        { "TimeoutUSec",        "t",  VALUE_UINT64,  offsetof(Record, timeout_usec)   },
+        { "SubmittedTimestamp", "t",  VALUE_UINT64,  offsetof(Record, submitted_usec) },
+        { "StartedTimestamp",   "t",  VALUE_UINT64,  offsetof(Record, started_usec)   },
+        { "FinishedTimestamp",  "t",  VALUE_UINT64,  offsetof(Record, finished_usec)  },
+        { "ExitCode",           "i",  VALUE_INT32,   offsetof(Record, exit_code)      },
+        { "ExitSignal",         "i",  VALUE_INT32,   offsetof(Record, exit_signal)    },
+        { "Result",             "s",  VALUE_RESULT,  offsetof(Record, result)         },
+        { "Reason",             "s",  VALUE_STRING,  offsetof(Record, reason)         },
+        { "CPUUsageNSec",       "t",  VALUE_NSEC,    offsetof(Record, cpu_usec)       },
+        { "MemoryPeak",         "t",  VALUE_UINT64,  offsetof(Record, memory_peak)    },
+        { "IOReadBytes",        "t",  VALUE_UINT64,  offsetof(Record, io_read_bytes)  },
+        { "IOWriteBytes",       "t",  VALUE_UINT64,  offsetof(Record, io_write_bytes) },
+};
+
+static int append_value(sd_bus_message *m, const struct Value *v, const Record *record) {
+        const void *field = (const char*) record + v->offset;
+        uint64_t n;
+
+        switch (v->type) {
+        case VALUE_STRING:
+                return sd_bus_message_append(m, "s", *(char *const *) field ?: "");
+        case VALUE_STRINGS:
+                return sd_bus_message_append_strv(m, *(char **const *) field);
+        case VALUE_UINT64:
+                return sd_bus_message_append(m, "t", *(const uint64_t*) field);
+        case VALUE_UINT32:
+                return sd_bus_message_append(m, "u", *(const uint32_t*) field);
+        case VALUE_INT32:
+                return sd_bus_message_append(m, "i", *(const int32_t*) field);
+        case VALUE_BOOLEAN:
+                return sd_bus_message_append(m, "b", (int) *(const bool*) field);
+        case VALUE_STATE:
+                return sd_bus_message_append(m, "s", job_state_to_string(*(const JobState*) field));
+        case VALUE_RESULT:
+                return sd_bus_message_append(m, "s", job_result_to_string(*(const JobResult*) field));
+        case VALUE_NETWORK:
+                return sd_bus_message_append(m, "s", network_mode_to_string(*(const NetworkMode*) field));
+        case VALUE_NSEC:
+                n = *(const uint64_t*) field;
+                return sd_bus_message_append(m, "t", n == UINT64_MAX ? n : n * 1000);
+        }
+        return -EINVAL;
+}
+
+static int get_value(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *error) {
+        Job *j = userdata;
+        int r;
+
+        r = check_reader(j, bus, error);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(values); i++)
+                if (strcmp(values[i].name, property) == 0)
+                        return append_value(reply, values + i, j->record);
+        return -ENOENT;
+}
+
+static int get_unit(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                    sd_bus_error *error) {
+        Job *j = userdata;
+
+        return sd_bus_message_append(reply, "s", j->unit);
+}
+
+static int get_slice(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *error) {
+        _cleanup_free_ char *slice = NULL;
+        Job *j = userdata;
+
+        if (asprintf(&slice, "joblet-u%u.slice", j->record->owner) < 0)
+                return -ENOMEM;
+        return sd_bus_message_append(reply, "s", slice);
+}
+
+static int append_mounts(sd_bus_message *m, char *const *mounts) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "(sss)");
+        STRV_FOREACH(mount, mounts) {
+                _cleanup_free_ char *copy = strdup(*mount);
+                char *rest = copy, *source, *target, *kind;
+
+                if (!copy)
+                        return -ENOMEM;
+                source = strsep(&rest, "\t");
+                target = strsep(&rest, "\t");
+                kind = strsep(&rest, "\t");
+                if (r >= 0 && target && kind)
+                        r = sd_bus_message_append(m, "(sss)", source, target, kind);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* Ended jobs keep their mounts on disk only. */
+static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                      sd_bus_error *error) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Job *j = userdata;
+        int r;
+
+        r = check_reader(j, bus, error);
+        if (r < 0)
+                return r;
+        if (j->record->mounts)
+                return append_mounts(reply, j->record->mounts);
+        r = record_load(j->manager->records_fd, j->record->id, /* with_mounts= */ true, &record);
+        return r < 0 ? r : append_mounts(reply, record->mounts);
+}
+
+int job_send_record(Job *j, sd_bus_message *m) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *slice = NULL;
+        int r;
+
+        if (asprintf(&slice, "joblet-u%u.slice", j->record->owner) < 0)
+                return -ENOMEM;
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(values); i++) {
+                r = sd_bus_message_open_container(reply, 'e', "sv");
+                if (r >= 0)
+                        r = sd_bus_message_append(reply, "s", values[i].name);
+                if (r >= 0)
+                        r = sd_bus_message_open_container(reply, 'v', values[i].signature);
+                if (r >= 0)
+                        r = append_value(reply, values + i, j->record);
+                if (r >= 0)
+                        r = sd_bus_message_close_container(reply);
+                if (r >= 0)
+                        r = sd_bus_message_close_container(reply);
+        }
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "{sv}{sv}", "Unit", "s", j->unit, "Slice", "s", slice);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_send(reply);
+}
+
+/* The action that lets the sender of m do something with this job: its own, or anybody's. */
+static int authorize(Job *j, sd_bus_message *m, const char *own_action, sd_bus_error *error) {
+        _cleanup_free_ char *id = NULL, *owner = NULL;
+        uid_t uid;
+        int r;
+
+        r = authority_sender_uid(j->manager->authority, m, &uid);
+        if (r < 0)
+                return r;
+        if (asprintf(&id, "%" PRIu64, j->record->id) < 0 || asprintf(&owner, "%u", j->record->owner) < 0)
+                return -ENOMEM;
+        return authority_check(j->manager->authority, m, uid == j->record->owner ? own_action : ACTION_MANAGE_JOBS,
+                               (const char *const []) { "job", id, "owner", owner, NULL }, error);
+}
+
+static int method_describe(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *j = userdata;
+        int r;
+
+        r = authorize(j, m, ACTION_VIEW, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        /* One that is just ending has its figures in a moment */
+        if (j->phase == JOB_STOPPING || j->phase == JOB_INQUIRING)
+                return job_state_is_final(j->record->state) ? job_add_waiter(j, m) : job_send_record(j, m);
+        return job_send_record(j, m);
+}
+
+static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *j = userdata;
+        int r;
+
+        r = authorize(j, m, ACTION_VIEW, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = job_add_waiter(j, m);
+        if (r == -EBUSY)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "too many callers wait for job %" PRIu64 " already", j->record->id);
+        return r;
+}
+
+static int method_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *j = userdata;
+        int r;
+
+        r = sd_bus_message_skip(m, "a{sv}");
+        if (r < 0)
+                return r;
+        r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (!job_is_live(j) || job_state_is_final(j->record->state))
+                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " has ended already", j->record->id);
+        r = job_stop(j);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *j = userdata;
+        int32_t signo;
+        int r;
+
+        r = sd_bus_message_read(m, "i", &signo);
+        if (r < 0)
+                return r;
+        if (signo <= 0 || signo > SIGRTMAX)
+                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%d is not a signal", signo);
+        r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (j->phase != JOB_LIVE)
+                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " does not run", j->record->id);
+        r = job_kill(j, signo);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *j = userdata;
+        int r;
+
+        r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (job_is_live(j))
+                return sd_bus_error_setf(error, ERROR_JOB_RUNNING, "job %" PRIu64 " still runs; stop it first: rnx stop %" PRIu64,
+                                         j->record->id, j->record->id);
+        r = record_remove(j->manager->records_fd, j->record->id);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        job_emit_signal(j, "JobRemoved");
+        manager_remove_job(j->manager, j);
+        return sd_bus_reply_method_return(m, NULL);
+}
+
+static int read_log_options(sd_bus_message *m, LogQuery *q, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *key;
+
+                r = sd_bus_message_read(m, "s", &key);
+                if (r < 0)
+                        return r;
+                if (strcmp(key, "Follow") == 0)
+                        r = sd_bus_message_read(m, "v", "b", &q->follow);
+                else if (strcmp(key, "Lines") == 0)
+                        r = sd_bus_message_read(m, "v", "t", &q->lines);
+                else if (strcmp(key, "SinceUSec") == 0)
+                        r = sd_bus_message_read(m, "v", "t", &q->since_usec);
+                else if (strcmp(key, "AfterCursor") == 0)
+                        r = sd_bus_message_read(m, "v", "s", &q->after_cursor);
+                else
+                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use Follow, Lines, SinceUSec or AfterCursor", key);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_close_ int log_fd = -EBADF;
+        LogQuery q = { .lines = UINT64_MAX };
+        Job *j = userdata;
+        int end_fd = -EBADF, r;
+
+        r = read_log_options(m, &q, error);
+        if (r < 0)
+                return r;
+        r = authorize(j, m, ACTION_VIEW, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        q.unit = j->unit;
+        q.invocation_id = j->record->invocation_id;
+        r = log_reader_start(j->manager->event, &q, &log_fd, &end_fd);
+        if (r == -EBUSY)
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED, "too many logs are being read; try again later");
+        if (r >= 0)
+                r = job_add_log_fd(j, end_fd);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "h", log_fd);
+}
+
+static int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
+        Manager *m = userdata;
+        char *end;
+        uint64_t id;
+
+        if (strncmp(path, JOB_PREFIX "/", strlen(JOB_PREFIX "/")) != 0)
+                return 0;
+        path += strlen(JOB_PREFIX "/");
+        if (path[0] < '1' || path[0] > '9')
+                return 0;
+        errno = 0;
+        id = strtoull(path, &end, 10);
+        if (errno != 0 || *end)
+                return 0;
+        *ret = manager_find_job(m, id);
+        return *ret != NULL;
+}
+
+/* Everybody sees the own jobs, root sees all. */
+static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
+        _cleanup_strv_free_ char **paths = NULL;
+        sd_bus_message *message = sd_bus_get_current_message(bus);
+        Manager *m = userdata;
+        uid_t uid = 0;
+        int r = 0;
+
+        if (message)
+                r = authority_sender_uid(m->authority, message, &uid);
+        for (size_t i = 0; r >= 0 && i < m->n_jobs; i++)
+                if (uid == 0 || m->jobs[i]->record->owner == uid)
+                        r = strv_extendf(&paths, JOB_PREFIX "/%" PRIu64, m->jobs[i]->record->id);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(paths);
+        return 0;
+}
+
+#define RECORD_PROPERTY(name, signature, flags) SD_BUS_PROPERTY(name, signature, get_value, 0, flags)
+
+static const sd_bus_vtable job_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        RECORD_PROPERTY("Id", "t", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("Name", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("State", "s", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        RECORD_PROPERTY("Command", "as", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("Runtime", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("RuntimeDigest", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("Owner", "u", SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Unit", "s", get_unit, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Slice", "s", get_slice, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("InvocationId", "s", 0),
+        RECORD_PROPERTY("Attached", "b", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("WorkingDirectory", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("Network", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("MemoryMax", "t", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("CPUQuotaPercent", "u", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("AllowedCPUs", "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("TimeoutUSec", "t", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("SubmittedTimestamp", "t", SD_BUS_VTABLE_PROPERTY_CONST),
+        RECORD_PROPERTY("StartedTimestamp", "t", 0),
+        RECORD_PROPERTY("FinishedTimestamp", "t", 0),
+        RECORD_PROPERTY("ExitCode", "i", 0),
+        RECORD_PROPERTY("ExitSignal", "i", 0),
+        RECORD_PROPERTY("Result", "s", 0),
+        RECORD_PROPERTY("Reason", "s", 0),
+        RECORD_PROPERTY("CPUUsageNSec", "t", 0),
+        RECORD_PROPERTY("MemoryPeak", "t", 0),
+        RECORD_PROPERTY("IOReadBytes", "t", 0),
+        RECORD_PROPERTY("IOWriteBytes", "t", 0),
+        SD_BUS_PROPERTY("Mounts", "a(sss)", get_mounts, 0, SD_BUS_VTABLE_PROPERTY_EXPLICIT),
+        SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", record), method_describe, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", record), method_wait, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("i", signal), SD_BUS_NO_RESULT, method_kill, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_delete, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenLog", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", log), method_open_log, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+void job_emit_changed(Job *j) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = job_path(j->record->id, &path);
+        if (r >= 0)
+                r = sd_bus_emit_properties_changed(j->manager->bus, path, JOB_INTERFACE, "State", NULL);
+        if (r < 0)
+                log_warning_errno(r, "Failed to announce the state of job %" PRIu64 ", ignoring: %m", j->record->id);
+}
+
+void job_emit_signal(Job *j, const char *name) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = job_path(j->record->id, &path);
+        if (r >= 0)
+                r = sd_bus_emit_signal(j->manager->bus, "/org/joblet", "org.joblet.Manager1", name, "to", j->record->id, path);
+        if (r < 0)
+                log_warning_errno(r, "Failed to send %s for job %" PRIu64 ", ignoring: %m", name, j->record->id);
+}
+
+int job_bus_register(Manager *m) {
+        int r;
+
+        r = sd_bus_add_fallback_vtable(m->bus, NULL, JOB_PREFIX, JOB_INTERFACE, job_vtable, find_job, m);
+        if (r < 0)
+                return r;
+        return sd_bus_add_node_enumerator(m->bus, NULL, JOB_PREFIX, enumerate_jobs, m);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "atomic-file.h"
+#include "job-files.h"
+#include "log.h"
+#include "strv.h"
+
+#define OUTCOME_SIZE_MAX (64U * 1024U)
+#define TREE_DEPTH_MAX 512U
+
+static int open_directory(const char *path, mode_t mode) {
+        int fd;
+
+        if (mkdir(path, mode) < 0 && errno != EEXIST)
+                return -errno;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
+int job_files_open(JobFiles *f) {
+        *f = (JobFiles) { -EBADF, -EBADF, -EBADF };
+
+        if (mkdir(PKGRUNDIR, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        f->run_fd = open_directory(PKGRUNDIR "/jobs", 0700);
+        f->work_fd = open_directory(PKGSTATEDIR "/work", 0700);
+        f->outcomes_fd = open_directory(PKGSTATEDIR "/outcomes", 0700);
+        if (f->run_fd < 0 || f->work_fd < 0 || f->outcomes_fd < 0)
+                return f->run_fd < 0 ? f->run_fd : f->work_fd < 0 ? f->work_fd : f->outcomes_fd;
+        return 0;
+}
+
+void job_files_close(JobFiles *f) {
+        f->run_fd = safe_close(f->run_fd);
+        f->work_fd = safe_close(f->work_fd);
+        f->outcomes_fd = safe_close(f->outcomes_fd);
+}
+
+static int directory_name(uint64_t id, char **ret) {
+        return asprintf(ret, "%" PRIu64, id) < 0 ? -ENOMEM : 0;
+}
+
+/* Opens the directory of a job, without following a link. */
+static int open_own(int parent_fd, uint64_t id) {
+        _cleanup_free_ char *name = NULL;
+        int fd, r;
+
+        r = directory_name(id, &name);
+        if (r < 0)
+                return r;
+        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
+static int make_own(int parent_fd, uint64_t id) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = directory_name(id, &name);
+        if (r < 0)
+                return r;
+        if (mkdirat(parent_fd, name, 0700) < 0)
+                return -errno;
+        return open_own(parent_fd, id);
+}
+
+/* An environment file as systemd.exec(5) reads it: values in double quotes, in which these four need a backslash. */
+static int format_environment(char *const *environment, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        FILE *f;
+
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        STRV_FOREACH(e, environment) {
+                const char *value = strchr(*e, '=') + 1;
+
+                fprintf(f, "%.*s\"", (int) (value - *e), *e);
+                for (; *value; value++) {
+                        if (strchr("\"\\`$", *value))
+                                fputc('\\', f);
+                        fputc(*value, f);
+                }
+                fputs("\"\n", f);
+        }
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        *ret_size = size;
+        return 0;
+}
+
+/* In place, not by renaming: the job sees this very inode. */
+static int write_small_file(int dir_fd, const char *name, const char *text) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(dir_fd, name, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0 || fchmod(fd, 0644) < 0)
+                return -errno;
+        return write(fd, text, strlen(text)) == (ssize_t) strlen(text) ? 0 : -EIO;
+}
+
+static int write_user(int dir_fd, const char *user, uid_t uid) {
+        _cleanup_free_ char *passwd = NULL, *group = NULL;
+        int r;
+
+        if (asprintf(&passwd,
+                     "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+                     "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+                     "%s:x:%u:%u:Joblet job:/work:/bin/sh\n", user, uid, uid) < 0 ||
+            asprintf(&group, "root:x:0:\nnogroup:x:65534:\n%s:x:%u:\n", user, uid) < 0)
+                return -ENOMEM;
+
+        r = write_small_file(dir_fd, "passwd", passwd);
+        return r < 0 ? r : write_small_file(dir_fd, "group", group);
+}
+
+int job_files_prepare(const JobFiles *f, const Plan *plan) {
+        _cleanup_close_ int dir_fd = -EBADF, work_fd = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        int r;
+
+        dir_fd = make_own(f->run_fd, plan->id);
+        if (dir_fd < 0)
+                return dir_fd;
+        work_fd = make_own(f->work_fd, plan->id);
+        if (work_fd < 0)
+                return work_fd;
+        r = format_environment(plan->environment, &text, &size);
+        if (r >= 0)
+                r = atomic_file_write_at(dir_fd, "environment", text, size, 0600, false);
+        if (r >= 0)
+                r = write_user(dir_fd, plan->user, 65534);
+        return r;
+}
+
+int job_files_give(const JobFiles *f, uint64_t id, uid_t uid, const char *user) {
+        _cleanup_close_ int dir_fd = -EBADF, work_fd = -EBADF;
+
+        if (uid == 0)
+                return -EPERM;
+        dir_fd = open_own(f->run_fd, id);
+        if (dir_fd < 0)
+                return dir_fd;
+        work_fd = open_own(f->work_fd, id);
+        if (work_fd < 0)
+                return work_fd;
+        if (fchown(work_fd, uid, uid) < 0)
+                return -errno;
+        return write_user(dir_fd, user, uid);
+}
+
+void job_files_forget_environment(const JobFiles *f, uint64_t id) {
+        _cleanup_close_ int dir_fd = open_own(f->run_fd, id);
+
+        if (dir_fd >= 0 && unlinkat(dir_fd, "environment", 0) < 0 && errno != ENOENT)
+                log_warning_errno(-errno, "Failed to remove the environment of job %" PRIu64 ", ignoring: %m", id);
+}
+
+int job_files_open_outcome(const JobFiles *f, uint64_t id) {
+        _cleanup_free_ char *name = NULL;
+        int fd, r;
+
+        r = directory_name(id, &name);
+        if (r < 0)
+                return r;
+        fd = openat(f->outcomes_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return fd < 0 ? -errno : fd;
+}
+
+int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = directory_name(id, &name);
+        return r < 0 ? r : file_read_at(f->outcomes_fd, name, OUTCOME_SIZE_MAX, ret, NULL);
+}
+
+/* Removes all below fd, which it closes. Nothing else touches the tree, but it was written by a job: no link is followed, no mount
+ * point crossed (unlinkat() refuses one), and a tree too deep to walk is left, with an error. */
+static int remove_contents(int fd, unsigned depth) {
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *e;
+        int result = 0;
+
+        d = fdopendir(fd);
+        if (!d) {
+                (void) safe_close(fd);
+                return -errno;
+        }
+        if (depth > TREE_DEPTH_MAX)
+                return -ELOOP;
+        while ((e = readdir(d))) {
+                int child, r;
+
+                if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+                        continue;
+                if (unlinkat(dirfd(d), e->d_name, 0) >= 0)
+                        continue;
+                if (errno != EISDIR && errno != EPERM) {
+                        result = -errno;
+                        continue;
+                }
+                child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                r = child < 0 ? -errno : remove_contents(child, depth + 1);
+                if (r >= 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
+                        r = -errno;
+                if (r < 0)
+                        result = r;
+        }
+        return result;
+}
+
+static int remove_tree(int parent_fd, const char *name) {
+        int fd, r;
+
+        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        r = remove_contents(fd, 0);
+        if (r < 0)
+                return r;
+        return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int on_removed(sd_event_source *source, const siginfo_t *si, void *userdata) {
+        if (si->si_code != CLD_EXITED || si->si_status != 0)
+                log_warning("Failed to remove the workspace of a finished job completely (status %d); it is tried again at the next start",
+                            si->si_status);
+        return 0;
+}
+
+/* A big tree takes long: a child removes it, so that the event loop goes on. */
+static int remove_tree_in_child(int parent_fd, const char *name, sd_event *event) {
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        pid_t pid;
+        int r;
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                _exit(remove_tree(parent_fd, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+
+        r = sd_event_add_child(event, &source, pid, WEXITED, on_removed, NULL);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_floating(source, true);
+}
+
+static int remove_workspace(const JobFiles *f, sd_event *event, const char *name) {
+        if (unlinkat(f->work_fd, name, AT_REMOVEDIR) >= 0 || errno == ENOENT)
+                return 0;
+        if (errno != ENOTEMPTY && errno != EEXIST)
+                return -errno;
+        return remove_tree_in_child(f->work_fd, name, event);
+}
+
+void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = directory_name(id, &name);
+        if (r >= 0)
+                r = remove_tree(f->run_fd, name);
+        if (r >= 0)
+                r = remove_workspace(f, event, name);
+        if (r >= 0 && unlinkat(f->outcomes_fd, name, 0) < 0 && errno != ENOENT)
+                r = -errno;
+        if (r < 0)
+                log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", ignoring: %m", id);
+}
+
+static int sweep_directory(const JobFiles *f, int fd, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *e;
+        int copy;
+
+        copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (copy < 0)
+                return -errno;
+        d = fdopendir(copy);
+        if (!d) {
+                (void) safe_close(copy);
+                return -errno;
+        }
+        while ((e = readdir(d))) {
+                char *end;
+                uint64_t id = strtoull(e->d_name, &end, 10);
+
+                if (id > 0 && *end == 0 && !wanted(id, userdata))
+                        job_files_remove(f, event, id);
+        }
+        return 0;
+}
+
+int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
+        const int fds[] = { f->run_fd, f->work_fd, f->outcomes_fd };
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                int r = sweep_directory(f, fds[i], event, wanted, userdata);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

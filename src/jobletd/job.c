@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+
+#include "bus-error.h"
+#include "conclusion.h"
+#include "events.h"
+#include "job.h"
+#include "log.h"
+#include "strv.h"
+#include "unit.h"
+
+#define WAITERS_MAX 256U
+#define LOG_FDS_MAX 64U
+
+static void job_stop_unit(Job *j);
+static void job_settle(Job *j);
+
+int job_path(uint64_t id, char **ret) {
+        return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
+}
+
+bool job_is_live(const Job *j) {
+        return j->phase != JOB_SETTLED;
+}
+
+int job_new(Manager *m, Record *record, Job **ret) {
+        _cleanup_(job_freep) Job *j = NULL;
+
+        j = malloc(sizeof *j);
+        if (!j)
+                return -ENOMEM;
+        *j = (Job) {
+                .manager = m,
+                .phase = job_state_is_final(record->state) ? JOB_SETTLED : JOB_WAITING,
+                .go = RELAY_GO_NULL,
+                .relay_fd = -EBADF,
+        };
+        if (asprintf(&j->unit, "joblet-job-%" PRIu64 ".service", record->id) < 0)
+                return -ENOMEM;
+        j->record = record;
+        *ret = TAKE_PTR(j);
+        return 0;
+}
+
+static void drop_relay(Job *j) {
+        j->relay_source = sd_event_source_disable_unref(j->relay_source);
+        j->pidfd_source = sd_event_source_disable_unref(j->pidfd_source);
+        j->relay_fd = safe_close(j->relay_fd);
+}
+
+/* The call to PID 1 under way is answered, or of no interest any more. */
+static void drop_call(Job *j) {
+        j->slot = sd_bus_slot_unref(j->slot);
+        if (j->start_pending) {
+                j->start_pending = false;
+                j->manager->n_starting--;
+        }
+}
+
+/* What is needed only until the command runs. */
+static void drop_start(Job *j) {
+        j->plan = plan_free(j->plan);
+        relay_go_done(&j->go);
+        j->go = RELAY_GO_NULL;
+}
+
+Job* job_free(Job *j) {
+        if (!j)
+                return NULL;
+        drop_relay(j);
+        drop_start(j);
+        sd_bus_slot_unref(j->slot);
+        sd_bus_message_unref(j->run);
+        for (size_t i = 0; i < j->n_waiters; i++)
+                sd_bus_message_unref(j->waiters[i]);
+        free(j->waiters);
+        for (size_t i = 0; i < j->n_log_fds; i++)
+                safe_close(j->log_fds[i]);
+        free(j->log_fds);
+        relay_notice_done(&j->notice);
+        free(j->start_job);
+        free(j->stop_job);
+        free(j->unit);
+        record_free(j->record);
+        free(j);
+        return NULL;
+}
+
+static void save(Job *j) {
+        int r = record_save(j->manager->records_fd, j->record);
+
+        if (r < 0)
+                log_error_errno(r, "Failed to write the record of job %" PRIu64 ", it would be lost if jobletd ended now: %m", j->record->id);
+}
+
+/* Answers the call that submitted the job, once. */
+static void answer_run(Job *j, const char *error_name, const char *error_text) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->run);
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (!run)
+                return;
+        if (error_name)
+                r = sd_bus_reply_method_errorf(run, error_name, "job %" PRIu64 " %s", j->record->id, error_text);
+        else {
+                r = job_path(j->record->id, &path);
+                if (r >= 0)
+                        r = sd_bus_reply_method_return(run, "to", j->record->id, path);
+        }
+        if (r < 0)
+                log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ", ignoring: %m", j->record->id);
+}
+
+/* The end of a job whose unit has come to rest, with all that can be known. */
+static void conclude(Job *j, const Ending *ending) {
+        int r;
+
+        r = record_conclude(j->record, ending);
+        if (r < 0)
+                log_error_errno(r, "Failed to conclude job %" PRIu64 ": %m", j->record->id);
+        if (j->was_failed) {
+                r = unit_reset_failed(j->manager->bus, j->unit);
+                if (r < 0)
+                        log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->unit);
+        }
+        job_settle(j);
+}
+
+/* Before there is a unit: it cannot be set up at all. */
+static void fail_setup(Job *j, const char *text) {
+        const RelayOutcome outcome = {
+                .notice = { .event = RELAY_FAILED, .code = 125, .text = (char*) text },
+                .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
+        };
+        const Ending ending = { .outcome = &outcome, .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
+
+        conclude(j, &ending);
+}
+
+static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        *found = false;
+        r = job_files_read_outcome(&j->manager->files, j->record->id, &text);
+        if (r >= 0)
+                r = relay_outcome_parse(text, outcome);
+        if (r > 0)
+                *found = true;
+        else if (r < 0 && r != -ENOENT)
+                log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m", j->record->id);
+}
+
+static int parse_unit(sd_bus_message *m, char **ret_result, Ending *e) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *name, *result;
+                int32_t status;
+
+                r = sd_bus_message_read(m, "s", &name);
+                if (r >= 0 && strcmp(name, "Result") == 0) {
+                        r = sd_bus_message_read(m, "v", "s", &result);
+                        if (r >= 0) {
+                                *ret_result = strdup(result);
+                                r = *ret_result ? 0 : -ENOMEM;
+                        }
+                } else if (r >= 0 && strcmp(name, "ExecMainStatus") == 0) {
+                        r = sd_bus_message_read(m, "v", "i", &status);
+                        e->unit_exit_status = status;
+                } else if (r >= 0 && strcmp(name, "CPUUsageNSec") == 0) {
+                        r = sd_bus_message_read(m, "v", "t", &e->unit_cpu_usec);
+                        if (r >= 0 && e->unit_cpu_usec != UINT64_MAX)
+                                e->unit_cpu_usec /= 1000;
+                } else if (r >= 0 && strcmp(name, "MemoryPeak") == 0) /* since 255 */
+                        r = sd_bus_message_read(m, "v", "t", &e->unit_memory_peak);
+                else if (r >= 0)
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
+        _cleanup_free_ char *result = NULL;
+        Ending ending = { .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
+        Job *j = userdata;
+        bool found;
+        int r;
+
+        j->slot = sd_bus_slot_unref(j->slot);
+        if (!sd_bus_message_is_method_error(m, NULL)) {
+                r = parse_unit(m, &result, &ending);
+                if (r < 0)
+                        log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m", j->unit);
+        }
+        read_outcome(j, &outcome, &found);
+        ending.outcome = found ? &outcome : NULL;
+        ending.unit_result = result;
+        conclude(j, &ending);
+        return 1;
+}
+
+/* No process of the job is left. */
+static void on_stopped(Job *j, bool unit_is_loaded) {
+        _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
+        bool found;
+        int r;
+
+        drop_relay(j);
+        read_outcome(j, &outcome, &found);
+        j->was_failed = unit_is_loaded && !(found && outcome.notice.event == RELAY_EXITED && outcome.notice.code == 0 && outcome_is_conclusive(&outcome));
+
+        if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
+                j->phase = JOB_INQUIRING;
+                r = unit_get_all(j->manager->bus, j->unit, "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->slot);
+                if (r >= 0)
+                        return;
+                log_warning_errno(r, "Failed to ask for the properties of %s, ignoring: %m", j->unit);
+        }
+
+        conclude(j, &(Ending) {
+                        .outcome = found ? &outcome : NULL,
+                        .unit_cpu_usec = UINT64_MAX,
+                        .unit_memory_peak = UINT64_MAX,
+                        .now_usec = now_realtime(),
+                 });
+}
+
+static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Job *j = userdata;
+        const char *path;
+        int r;
+
+        j->slot = sd_bus_slot_unref(j->slot);
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                if (!sd_bus_message_is_method_error(m, "org.freedesktop.systemd1.NoSuchUnit"))
+                        log_warning("Failed to stop %s, ignoring: %s", j->unit, sd_bus_message_get_error(m)->message);
+                on_stopped(j, /* unit_is_loaded= */ false);
+                return 1;
+        }
+        r = sd_bus_message_read(m, "o", &path);
+        if (r >= 0) {
+                free(j->stop_job);
+                j->stop_job = strdup(path);
+                r = j->stop_job ? 0 : -ENOMEM;
+        }
+        if (r < 0)
+                log_error_errno(r, "Failed to follow the end of %s: %m", j->unit);
+        return 1;
+}
+
+static void job_stop_unit(Job *j) {
+        int r;
+
+        if (j->phase >= JOB_STOPPING)
+                return;
+        j->phase = JOB_STOPPING;
+        drop_call(j);
+        r = unit_stop(j->manager->bus, j->unit, on_reply_of_stop, j, &j->slot);
+        if (r < 0) {
+                log_error_errno(r, "Failed to stop %s: %m", j->unit);
+                on_stopped(j, /* unit_is_loaded= */ false);
+        }
+}
+
+/* The command runs: from here on the daemon may go and come as it likes. */
+static void on_command_started(Job *j) {
+        j->phase = JOB_LIVE;
+        j->record->state = JOB_RUNNING;
+        j->record->started_usec = now_realtime();
+        save(j);
+        drop_start(j);
+        event_job_started(j->record);
+        answer_run(j, NULL, NULL);
+        job_emit_changed(j);
+}
+
+static void on_command_ended(Job *j, const RelayNotice *n) {
+        /* Nothing that comes can make a success out of it or unmake it, so whoever asks right now is told; the figures follow */
+        if (n->event == RELAY_EXITED && n->code == 0 && !j->record->stop_requested) {
+                j->record->state = JOB_COMPLETED;
+                j->record->result = JOB_RESULT_SUCCESS;
+                j->record->exit_code = 0;
+                j->record->finished_usec = now_realtime();
+        }
+        job_stop_unit(j);
+}
+
+/* The relay has arrived in its unit: its user is known now, and it is given all that the command needs. */
+static int on_hello(Job *j, const char *packet, uid_t uid) {
+        int r;
+
+        if (!j->plan || uid == (uid_t) -1)
+                return -EBADMSG;
+        if (strlen(packet) == strlen("hello ") + 32) {
+                free(j->record->invocation_id);
+                j->record->invocation_id = strdup(packet + strlen("hello "));
+                if (!j->record->invocation_id)
+                        return -ENOMEM;
+        }
+        job_files_forget_environment(&j->manager->files, j->record->id);
+        r = job_files_give(&j->manager->files, j->record->id, uid, j->plan->user);
+        if (r < 0)
+                return log_error_errno(r, "Failed to give job %" PRIu64 " its workspace: %m", j->record->id);
+
+        j->go.outcome_fd = job_files_open_outcome(&j->manager->files, j->record->id);
+        if (j->go.outcome_fd < 0)
+                return log_error_errno(j->go.outcome_fd, "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
+        r = relay_go_send(j->relay_fd, &j->go);
+        if (r < 0)
+                return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m", j->record->id);
+        return 0;
+}
+
+static int on_packet(Job *j, const char *packet, uid_t uid) {
+        int r;
+
+        if (strncmp(packet, "hello", strlen("hello")) == 0)
+                return on_hello(j, packet, uid);
+
+        relay_notice_done(&j->notice);
+        r = relay_notice_parse(packet, &j->notice);
+        if (r < 0)
+                return r;
+        if (j->notice.event == RELAY_STARTED && j->phase == JOB_STARTING)
+                on_command_started(j);
+        else if (j->notice.event != RELAY_STARTED && j->phase < JOB_STOPPING)
+                on_command_ended(j, &j->notice);
+        return 0;
+}
+
+static int on_relay(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Job *j = userdata;
+        int r;
+
+        while (j->relay_fd >= 0) {
+                _cleanup_free_ char *packet = NULL;
+                uid_t uid = (uid_t) -1;
+                int fds[RELAY_FDS_MAX];
+                size_t n_fds = 0;
+
+                r = relay_receive(j->relay_fd, &packet, fds, &n_fds, &uid, NULL);
+                for (size_t i = 0; i < n_fds; i++)
+                        safe_close(fds[i]); /* nobody is meant to send us any */
+                if (r == -EAGAIN)
+                        return 0;
+                if (r > 0)
+                        r = on_packet(j, packet, uid);
+                else
+                        r = r < 0 ? r : -ECONNRESET;
+                if (r < 0) {
+                        /* The relay has gone, or talks nonsense: either way its unit tells the rest */
+                        drop_relay(j);
+                        job_stop_unit(j);
+                }
+        }
+        return 0;
+}
+
+static int watch_relay(Job *j) {
+        int r;
+
+        r = sd_event_add_io(j->manager->event, &j->relay_source, j->relay_fd, EPOLLIN, on_relay, j);
+        if (r < 0)
+                return r;
+        /* Before the bus: a client that learned of the end from the relay and asks finds it known here */
+        return sd_event_source_set_priority(j->relay_source, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
+static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Job *j = userdata;
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+        const char *path;
+
+        drop_call(j);
+        if (error) {
+                log_error("Failed to start %s: %s", j->unit, error->message);
+                fail_setup(j, error->message);
+        } else if (sd_bus_message_read(m, "o", &path) >= 0)
+                j->start_job = strdup(path); /* without it only the quickest failures go by unnoticed until the relay is gone */
+        manager_dispatch_starts(j->manager);
+        return 1;
+}
+
+void job_start(Job *j) {
+        _cleanup_close_ int theirs = -EBADF;
+        int fds[2], r;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
+                fail_setup(j, strerror(errno));
+                return;
+        }
+        j->relay_fd = fds[0];
+        theirs = fds[1];
+
+        r = setsockopt(j->relay_fd, SOL_SOCKET, SO_PASSCRED, &(int) { 1 }, sizeof(int)) < 0 ? -errno : watch_relay(j);
+        if (r >= 0)
+                r = unit_start(j->manager->bus, j->plan, theirs, on_reply_of_start, j, &j->slot);
+        if (r < 0) {
+                log_error_errno(r, "Failed to start %s: %m", j->unit);
+                fail_setup(j, strerror(-r));
+                return;
+        }
+        j->phase = JOB_STARTING;
+        j->start_pending = true;
+        j->manager->n_starting++;
+}
+
+int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
+        int r;
+
+        r = job_files_prepare(&j->manager->files, plan);
+        if (r >= 0)
+                r = record_save(j->manager->records_fd, j->record);
+        if (r >= 0)
+                r = manager_add_job(j->manager, j);
+        if (r < 0) {
+                job_files_remove(&j->manager->files, j->manager->event, plan->id);
+                (void) record_remove(j->manager->records_fd, plan->id);
+                return r;
+        }
+        j->plan = plan;
+        j->go = *go;
+        *go = RELAY_GO_NULL;
+        j->run = sd_bus_message_ref(run);
+        job_emit_signal(j, "JobNew");
+        manager_dispatch_starts(j->manager);
+        return 0;
+}
+
+void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *result) {
+        if (j->stop_job && strcmp(j->stop_job, systemd_job) == 0 && j->phase == JOB_STOPPING)
+                on_stopped(j, /* unit_is_loaded= */ true);
+        else if (j->start_job && strcmp(j->start_job, systemd_job) == 0 && strcmp(result, "done") != 0)
+                job_stop_unit(j);
+}
+
+static int on_relay_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Job *j = userdata;
+
+        drop_relay(j);
+        job_stop_unit(j);
+        return 0;
+}
+
+void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
+        int fd, r;
+
+        if (!unit_exists) {
+                j->phase = JOB_STOPPING;
+                on_stopped(j, /* unit_is_loaded= */ false);
+                return;
+        }
+        j->phase = JOB_LIVE;
+        fd = unit_lives && main_pid > 0 ? pidfd_open(main_pid, 0) : -EBADF;
+        if (fd < 0) {
+                job_stop_unit(j);
+                return;
+        }
+        r = sd_event_add_io(j->manager->event, &j->pidfd_source, fd, EPOLLIN, on_relay_exit, j);
+        if (r >= 0)
+                r = sd_event_source_set_io_fd_own(j->pidfd_source, true);
+        if (r < 0) {
+                log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m", j->unit);
+                safe_close(fd);
+        }
+}
+
+/* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
+static void job_settle(Job *j) {
+        bool ran = j->record->result != JOB_RESULT_SETUP;
+
+        j->phase = JOB_SETTLED;
+        drop_call(j);
+        j->manager->n_live--;
+        drop_relay(j);
+        drop_start(j);
+        save(j);
+        j->record->mounts = strv_free(j->record->mounts);
+        job_files_remove(&j->manager->files, j->manager->event, j->record->id);
+        event_job_ended(j->record);
+
+        answer_run(j, ran ? NULL : j->record->exit_code == 127 ? ERROR_COMMAND_NOT_FOUND :
+                   j->record->exit_code == 126 ? ERROR_COMMAND_NOT_EXECUTABLE : ERROR_SETUP_FAILED, j->record->reason);
+        for (size_t i = 0; i < j->n_waiters; i++) {
+                (void) job_send_record(j, j->waiters[i]);
+                sd_bus_message_unref(j->waiters[i]);
+        }
+        free(j->waiters);
+        j->waiters = NULL;
+        j->n_waiters = 0;
+        for (size_t i = 0; i < j->n_log_fds; i++)
+                safe_close(j->log_fds[i]);
+        free(j->log_fds);
+        j->log_fds = NULL;
+        j->n_log_fds = 0;
+        job_emit_changed(j);
+}
+
+int job_add_waiter(Job *j, sd_bus_message *m) {
+        sd_bus_message **larger;
+
+        if (j->phase == JOB_SETTLED)
+                return job_send_record(j, m);
+        if (j->n_waiters >= WAITERS_MAX)
+                return -EBUSY;
+        larger = reallocarray(j->waiters, j->n_waiters + 1, sizeof *larger);
+        if (!larger)
+                return -ENOMEM;
+        j->waiters = larger;
+        j->waiters[j->n_waiters++] = sd_bus_message_ref(m);
+        return 1;
+}
+
+int job_add_log_fd(Job *j, int fd) {
+        int *larger;
+
+        if (j->phase == JOB_SETTLED) {
+                safe_close(fd);
+                return 0;
+        }
+        larger = j->n_log_fds < LOG_FDS_MAX ? reallocarray(j->log_fds, j->n_log_fds + 1, sizeof *larger) : NULL;
+        if (!larger) {
+                safe_close(fd);
+                return j->n_log_fds < LOG_FDS_MAX ? -ENOMEM : -EBUSY;
+        }
+        j->log_fds = larger;
+        j->log_fds[j->n_log_fds++] = fd;
+        return 0;
+}
+
+int job_stop(Job *j) {
+        j->record->stop_requested = true;
+        save(j);
+        if (j->phase == JOB_WAITING)
+                fail_setup(j, "it was stopped before");
+        else
+                job_stop_unit(j);
+        return 0;
+}
+
+static int on_killed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+
+        if (error)
+                log_warning("Failed to signal a job, ignoring: %s", error->message);
+        return 1;
+}
+
+int job_kill(Job *j, int signo) {
+        _cleanup_free_ char *packet = NULL;
+
+        if (j->relay_fd < 0)
+                return unit_kill(j->manager->bus, j->unit, signo, on_killed, NULL, NULL);
+        if (asprintf(&packet, "signal %d", signo) < 0)
+                return -ENOMEM;
+        return relay_send(j->relay_fd, packet);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One job and its life:
+ *
+ *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──► STOPPING ── no process left ──► INQUIRING ──► SETTLED
+ *
+ * WAITING   accepted, the record is written, its unit not yet asked for (see STARTS_IN_FLIGHT_MAX)
+ * STARTING  PID 1 sets up the unit; its relay has not said "started" yet
+ * LIVE      the command runs
+ * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left
+ * INQUIRING PID 1 is asked for what the relay cannot know: a timeout, the OOM killer
+ * SETTLED   the record is final, its files are removed; all that can happen still is that it is deleted
+ *
+ * A job that the daemon finds when it starts is entered at LIVE or STOPPING. The manager owns jobs. */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "manager.h"
+#include "record.h"
+#include "relay-protocol.h"
+
+typedef enum JobPhase {
+        JOB_WAITING,
+        JOB_STARTING,
+        JOB_LIVE,
+        JOB_STOPPING,
+        JOB_INQUIRING,
+        JOB_SETTLED,
+} JobPhase;
+
+struct Job {
+        Manager *manager; /* not a reference */
+        Record *record;
+        JobPhase phase;
+        char *unit;
+
+        /* While it starts */
+        Plan *plan;
+        RelayGo go;          /* descriptors of the client's, handed to the relay */
+        char *start_job;     /* object path of the start job of PID 1 */
+        sd_bus_message *run; /* the call that submitted it, unanswered */
+        bool start_pending;  /* StartTransientUnit has no reply yet */
+
+        /* While it lives */
+        int relay_fd;
+        sd_event_source *relay_source;
+        sd_event_source *pidfd_source; /* instead of relay_source after a restart of the daemon */
+        RelayNotice notice;            /* how the relay said it ended; RELAY_STARTED until then */
+
+        /* While it ends */
+        char *stop_job; /* object path of the stop job of PID 1 */
+        bool was_failed; /* PID 1 keeps the failed unit until it is reset */
+        sd_bus_slot *slot; /* the one call to PID 1 under way */
+
+        /* Calls of Wait() and Describe() without a reply */
+        sd_bus_message **waiters;
+        size_t n_waiters;
+
+        /* Writing ends of pipes whose closing tells a reader of the log that the job is over */
+        int *log_fds;
+        size_t n_log_fds;
+};
+
+/* A job with its record. Takes ownership of record. */
+int job_new(Manager *m, Record *record, Job **ret);
+Job* job_free(Job *j);
+DEFINE_CLEANUP(Job*, job_free);
+
+/* Puts a new job on its way, with what belongs to it: takes ownership of plan and of the descriptors of go; run is answered when the command
+ * runs or cannot. Returns 0, or a negative errno with the job still owned by the caller. */
+int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run);
+/* Asks PID 1 for the unit of a waiting job. */
+void job_start(Job *j);
+
+/* Enters a job that was found when the daemon started; main_pid 0 if its unit has no process (any more). */
+void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid);
+
+/* Answers m when the job is settled (or at once). */
+int job_add_waiter(Job *j, sd_bus_message *m);
+/* Closes fd when the job is settled (or at once). Takes ownership. */
+int job_add_log_fd(Job *j, int fd);
+
+/* Stops it on request; signals its processes. Both need a job that is not settled. */
+int job_stop(Job *j);
+int job_kill(Job *j, int signo);
+
+/* Signals of PID 1 that concern its units. */
+void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *result);
+
+bool job_is_live(const Job *j);
+int job_path(uint64_t id, char **ret);
+
+/* job-bus.c */
+int job_send_record(Job *j, sd_bus_message *m);
+void job_emit_changed(Job *j);
+void job_emit_signal(Job *j, const char *signal);

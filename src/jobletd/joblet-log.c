@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* joblet-log: writes the lines of one job from the journal to standard output, in the Journal Export Format. Started by jobletd, which
+ * has checked that whoever reads the other end may do so. Standard input is a pipe that is closed when the job is over. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-journal.h>
+
+#include "cleanup.h"
+#include "log.h"
+
+static const char *arg_unit, *arg_invocation, *arg_after_cursor;
+static bool arg_follow;
+static uint64_t arg_lines = UINT64_MAX, arg_since;
+
+/* What was written before now is in the journal files when journald has answered (io.systemd.Journal in systemd-journald.service(8)). */
+static void synchronize(void) {
+        static const char call[] = "{\"method\":\"io.systemd.Journal.Synchronize\"}"; /* the NUL at the end belongs to the protocol */
+        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/io.systemd.journal" };
+        _cleanup_close_ int fd = -EBADF;
+        char c = 1;
+
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (const struct sockaddr*) &address, sizeof address) < 0 || write(fd, call, sizeof call) != sizeof call) {
+                log_warning_errno(-errno, "Failed to synchronize with journald, the newest lines may be missing: %m");
+                return;
+        }
+        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, 30000) > 0 && read(fd, &c, 1) == 1 && c != 0)
+                ;
+}
+
+static int add_match(sd_journal *j, const char *field, const char *value) {
+        _cleanup_free_ char *match = NULL;
+
+        if (asprintf(&match, "%s=%s", field, value) < 0)
+                return -ENOMEM;
+        return sd_journal_add_match(j, match, 0);
+}
+
+/* Only what came through the unit's own streams: these fields are journald's word, not the job's. */
+static int open_journal(sd_journal **ret) {
+        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+        int r;
+
+        r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        if (r >= 0)
+                r = add_match(j, "_SYSTEMD_UNIT", arg_unit);
+        if (r >= 0)
+                r = add_match(j, "_TRANSPORT", "stdout");
+        if (r >= 0 && arg_invocation)
+                r = add_match(j, "_SYSTEMD_INVOCATION_ID", arg_invocation);
+        if (r < 0)
+                return log_error_errno(r, "Failed to open the journal: %m");
+        *ret = TAKE_PTR(j);
+        return 0;
+}
+
+/* Positions before the first entry wanted. */
+static int seek(sd_journal *j) {
+        int r;
+
+        if (arg_after_cursor) {
+                r = sd_journal_seek_cursor(j, arg_after_cursor);
+                if (r >= 0)
+                        r = sd_journal_next(j);
+                /* The entry itself was delivered; if it has been rotated away, this is already the next one */
+                return r > 0 && sd_journal_test_cursor(j, arg_after_cursor) == 0 ? sd_journal_previous(j) : r;
+        }
+        if (arg_lines != UINT64_MAX) {
+                r = sd_journal_seek_tail(j);
+                if (r >= 0)
+                        r = sd_journal_previous_skip(j, arg_lines + 1);
+                return r < 0 || (uint64_t) r > arg_lines ? r : sd_journal_seek_head(j);
+        }
+        return arg_since > 0 ? sd_journal_seek_realtime_usec(j, arg_since) : sd_journal_seek_head(j);
+}
+
+static int write_field(sd_journal *j, const char *field) {
+        const void *data;
+        size_t size, prefix = strlen(field) + 1;
+        uint64_t le;
+        int r;
+
+        r = sd_journal_get_data(j, field, &data, &size);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+        if (!memchr(data, '\n', size)) {
+                (void) fwrite(data, size, 1, stdout);
+        } else {
+                le = htole64(size - prefix);
+                (void) fprintf(stdout, "%s\n", field);
+                (void) fwrite(&le, sizeof le, 1, stdout);
+                (void) fwrite((const char*) data + prefix, size - prefix, 1, stdout);
+        }
+        (void) fputc('\n', stdout);
+        return 0;
+}
+
+static int write_entry(sd_journal *j) {
+        static const char *const fields[] = { "PRIORITY", "_LINE_BREAK", "MESSAGE" };
+        _cleanup_free_ char *cursor = NULL;
+        uint64_t realtime;
+        int r;
+
+        r = sd_journal_get_cursor(j, &cursor);
+        if (r >= 0)
+                r = sd_journal_get_realtime_usec(j, &realtime);
+        if (r < 0)
+                return r;
+        (void) fprintf(stdout, "__CURSOR=%s\n__REALTIME_TIMESTAMP=%" PRIu64 "\n", cursor, realtime);
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                r = write_field(j, fields[i]);
+                if (r < 0)
+                        return r;
+        }
+        (void) fputc('\n', stdout);
+        return 0;
+}
+
+static int write_entries(sd_journal *j) {
+        int r;
+
+        while ((r = sd_journal_next(j)) > 0) {
+                r = write_entry(j);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to read an entry of the journal: %m");
+        }
+        if (r < 0)
+                return log_error_errno(r, "Failed to read the journal: %m");
+        return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EPIPE;
+}
+
+/* Goes on until the job is over. */
+static int follow(sd_journal *j) {
+        struct pollfd fds[] = {
+                { .fd = STDIN_FILENO, .events = POLLIN },
+                { .fd = sd_journal_get_fd(j) },
+                { .fd = STDOUT_FILENO }, /* for an error: nobody reads any more */
+        };
+        int r;
+
+        if (fds[1].fd < 0)
+                return log_error_errno(fds[1].fd, "Failed to watch the journal: %m");
+        for (;;) {
+                r = sd_journal_get_events(j);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to watch the journal: %m");
+                fds[1].events = (short) r;
+                if (poll(fds, ELEMENTSOF(fds), 1000) < 0 && errno != EINTR)
+                        return log_error_errno(-errno, "Failed to wait for the journal: %m");
+                if (fds[2].revents & POLLERR)
+                        return 0;
+                if (fds[0].revents)
+                        return 0;
+                r = sd_journal_process(j);
+                if (r >= 0)
+                        r = write_entries(j);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int run(void) {
+        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+        int r;
+
+        synchronize();
+        r = open_journal(&j);
+        if (r < 0)
+                return r;
+        r = seek(j);
+        if (r < 0)
+                return log_error_errno(r, "Failed to find the place in the journal: %m");
+        r = write_entries(j);
+        if (r < 0 || !arg_follow)
+                return r;
+        r = follow(j);
+        if (r < 0)
+                return r;
+        synchronize();
+        (void) sd_journal_process(j);
+        return write_entries(j);
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "unit",         required_argument, NULL, 'u' },
+                { "invocation",   required_argument, NULL, 'I' },
+                { "follow",       no_argument,       NULL, 'f' },
+                { "lines",        required_argument, NULL, 'n' },
+                { "since",        required_argument, NULL, 'S' },
+                { "after-cursor", required_argument, NULL, 'c' },
+                {}
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
+                switch (c) {
+                case 'u':
+                        arg_unit = optarg;
+                        break;
+                case 'I':
+                        arg_invocation = optarg;
+                        break;
+                case 'f':
+                        arg_follow = true;
+                        break;
+                case 'n':
+                        arg_lines = strtoull(optarg, NULL, 10);
+                        break;
+                case 'S':
+                        arg_since = strtoull(optarg, NULL, 10);
+                        break;
+                case 'c':
+                        arg_after_cursor = optarg;
+                        break;
+                default:
+                        return -EINVAL;
+                }
+        return arg_unit ? 0 : log_error_errno(-EINVAL, "joblet-log is started by jobletd");
+}
+
+int main(int argc, char *argv[]) {
+        int r;
+
+        r = parse_argv(argc, argv);
+        if (r >= 0)
+                r = run();
+        return r < 0 && r != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
+}

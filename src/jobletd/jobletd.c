@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* joblet.service: turns jobs into transient units. One thread, one event loop. */
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "log.h"
+#include "manager.h"
+
+static int add_signals(sd_event *event) {
+        const int exits[] = { SIGTERM, SIGINT };
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD); /* sd_event_add_child() wants it blocked */
+        for (size_t i = 0; i < ELEMENTSOF(exits); i++)
+                sigaddset(&set, exits[i]);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(exits); i++) {
+                r = sd_event_add_signal(event, NULL, exits[i], NULL, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int run(void) {
+        _cleanup_(manager_freep) Manager *m = NULL;
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        int r;
+
+        umask(0022);
+        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+                return -errno;
+        r = sd_event_default(&event);
+        if (r < 0)
+                return log_error_errno(r, "Failed to create an event loop: %m");
+        r = add_signals(event);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up signals: %m");
+        r = sd_event_set_watchdog(event, true);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up the watchdog: %m");
+
+        r = manager_new(&m);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up jobletd: %m");
+        r = manager_startup(m);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start up jobletd: %m");
+
+        (void) sd_notifyf(false, "READY=1\nSTATUS=%zu jobs recorded, %u running.", m->n_jobs, m->n_live);
+        r = sd_event_loop(event);
+        (void) sd_notify(false, "STOPPING=1");
+        manager_shutdown(m);
+        return r < 0 ? log_error_errno(r, "Event loop failed: %m") : 0;
+}
+
+int main(int argc, char *argv[]) {
+        if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+                puts("jobletd " PROJECT_VERSION);
+                return EXIT_SUCCESS;
+        }
+        if (argc > 1) {
+                fprintf(stderr, "jobletd takes no arguments, it is started by the bus as joblet.service; see jobletd(8)\n");
+                return EXIT_FAILURE;
+        }
+        return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "log-reader.h"
+#include "log.h"
+#include "strv.h"
+
+#define READERS_MAX 256U
+
+static unsigned n_readers;
+
+static int on_reader_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
+        n_readers--;
+        /* SIGPIPE is a reader whose client has seen enough */
+        if (!(si->si_code == CLD_EXITED && si->si_status == 0) && !(si->si_code == CLD_KILLED && si->si_status == SIGPIPE))
+                log_warning("A reader of the journal failed (%s %d)", si->si_code == CLD_EXITED ? "exit code" : "signal", si->si_status);
+        return 0;
+}
+
+static int make_arguments(const LogQuery *q, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r;
+
+        r = strv_extend(&argv, PKGLIBEXECDIR "/joblet-log");
+        if (r >= 0)
+                r = strv_extendf(&argv, "--unit=%s", q->unit);
+        if (r >= 0 && q->invocation_id)
+                r = strv_extendf(&argv, "--invocation=%s", q->invocation_id);
+        if (r >= 0 && q->follow)
+                r = strv_extend(&argv, "--follow");
+        if (r >= 0 && q->lines != UINT64_MAX)
+                r = strv_extendf(&argv, "--lines=%" PRIu64, q->lines);
+        if (r >= 0 && q->since_usec > 0)
+                r = strv_extendf(&argv, "--since=%" PRIu64, q->since_usec);
+        if (r >= 0 && q->after_cursor)
+                r = strv_extendf(&argv, "--after-cursor=%s", q->after_cursor);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+/* Standard input is the pipe that tells the end, standard output the one to the client. */
+static int spawn(char **argv, int stdin_fd, int stdout_fd, pid_t *ret) {
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, defaults;
+        int r;
+
+        sigemptyset(&none);
+        sigemptyset(&defaults);
+        sigaddset(&defaults, SIGPIPE);
+        r = -posix_spawn_file_actions_init(&actions);
+        if (r < 0)
+                return r;
+        r = -posix_spawnattr_init(&attributes);
+        if (r >= 0) {
+                r = -posix_spawn_file_actions_adddup2(&actions, stdin_fd, STDIN_FILENO);
+                if (r >= 0)
+                        r = -posix_spawn_file_actions_adddup2(&actions, stdout_fd, STDOUT_FILENO);
+                if (r >= 0)
+                        r = -posix_spawnattr_setsigmask(&attributes, &none);
+                if (r >= 0)
+                        r = -posix_spawnattr_setsigdefault(&attributes, &defaults);
+                if (r >= 0)
+                        r = -posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+                if (r >= 0)
+                        r = -posix_spawn(ret, argv[0], &actions, &attributes, argv, environ);
+                (void) posix_spawnattr_destroy(&attributes);
+        }
+        (void) posix_spawn_file_actions_destroy(&actions);
+        return r;
+}
+
+int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *ret_end) {
+        _cleanup_close_ int log_read = -EBADF, log_write = -EBADF, end_read = -EBADF, end_write = -EBADF;
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        _cleanup_strv_free_ char **argv = NULL;
+        int fds[2], r;
+        pid_t pid;
+
+        if (n_readers >= READERS_MAX)
+                return -EBUSY;
+        r = make_arguments(query, &argv);
+        if (r < 0)
+                return r;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        log_read = fds[0];
+        log_write = fds[1];
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        end_read = fds[0];
+        end_write = fds[1];
+
+        r = spawn(argv, end_read, log_write, &pid);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start %s: %m", argv[0]);
+        r = sd_event_add_child(event, &source, pid, WEXITED, on_reader_exit, NULL);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_floating(source, true);
+        if (r < 0)
+                return r;
+        n_readers++;
+        *ret_log = TAKE_FD(log_read);
+        *ret_end = TAKE_FD(end_write);
+        return 0;
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* org.joblet.Manager1. Handlers read and check their arguments, then ask the authority, then act: they may be called twice for one message. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "bus-error.h"
+#include "bus.h"
+#include "job.h"
+#include "log.h"
+#include "options.h"
+#include "property.h"
+#include "shell-quote.h"
+#include "strv.h"
+
+static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *error) {
+        _cleanup_free_ char *sentence = NULL;
+        int r;
+
+        r = store_resolve(m->store, spelling, ret, &sentence);
+        switch (r) {
+        case -ENOENT:
+                return sd_bus_error_set(error, ERROR_NO_SUCH_RUNTIME, sentence);
+        case -ENOTUNIQ:
+                return sd_bus_error_set(error, ERROR_AMBIGUOUS_RUNTIME, sentence);
+        case -EINVAL:
+                return sd_bus_error_set(error, ERROR_INVALID_RUNTIME, sentence);
+        default:
+                return r;
+        }
+}
+
+/* Request and runtime, and the plan that they give on this host. What the runtime mounts is checked before: a source that is missing would end in a
+ * unit that fails with a number, one that leaves the runtime by a link would show the job what is not its own. */
+static int make_plan(Manager *m, const Request *request, PlanSubject subject, Plan **ret, sd_bus_error *error) {
+        _cleanup_(runtime_freep) Runtime *runtime = NULL;
+        _cleanup_free_ char *sentence = NULL;
+        int r;
+
+        if (request->runtime) {
+                r = resolve(m, request->runtime, &runtime, error);
+                if (r < 0)
+                        return r;
+                r = runtime_check_sources(runtime, &sentence);
+                if (r < 0)
+                        return sentence ? sd_bus_error_set(error, ERROR_INVALID_RUNTIME, sentence) : r;
+        }
+        r = plan_new(request, runtime, &m->policy, subject, ret, &sentence);
+        if (r == -EOPNOTSUPP)
+                return sd_bus_error_set(error, ERROR_UNSUPPORTED, sentence);
+        if (r == -EINVAL)
+                return sd_bus_error_set(error, ERROR_INVALID_OPTION, sentence);
+        return r;
+}
+
+static int check_limits(Manager *m, uid_t owner, sd_bus_error *error) {
+        unsigned of_owner = 0;
+
+        for (size_t i = m->n_jobs; i > 0 && m->n_live > 0; i--) {
+                const Job *j = m->jobs[i - 1];
+
+                of_owner += job_is_live(j) && j->record->owner == owner;
+                if (of_owner >= JOBS_LIVE_PER_OWNER_MAX)
+                        return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "you have %u running jobs, more are not allowed; wait for some to end",
+                                                 of_owner);
+                if (m->n_jobs - i > JOBS_LIVE_MAX)
+                        break;
+        }
+        if (m->n_live >= JOBS_LIVE_MAX)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "%u jobs run on this host, more are not allowed; wait for some to end", m->n_live);
+        return 0;
+}
+
+/* A client that lost the connection repeats its call: it gets the job that the first one made. */
+static int answer_repeated(Job *j, sd_bus_message *message) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = job_path(j->record->id, &path);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "to", j->record->id, path);
+}
+
+static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message, sd_bus_error *error) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_(job_freep) Job *j = NULL;
+        PlanSubject subject = { .id = m->last_id + 1, .owner = owner };
+        bool attached = go->stdout_fd >= 0 || go->stderr_fd >= 0 || go->control_fd >= 0;
+        int r;
+
+        r = make_plan(m, request, subject, &plan, error);
+        if (r >= 0)
+                r = manager_allocate_id(m, &subject.id);
+        if (r >= 0)
+                r = record_new(plan, request, attached, now_realtime(), &record);
+        if (r >= 0)
+                r = job_new(m, record, &j);
+        if (r < 0)
+                return r;
+        TAKE_PTR(record);
+
+        go->workdir = strdup(plan->workdir);
+        go->upload_max = m->settings.upload_max;
+        r = go->workdir ? strv_copy(request->download, &go->download) : -ENOMEM;
+        if (r >= 0)
+                r = job_submit(j, plan, go, message);
+        if (r < 0)
+                return r;
+        TAKE_PTR(plan);
+        TAKE_PTR(j);
+        return 1;
+}
+
+static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *request = NULL;
+        _cleanup_(relay_go_done) RelayGo go = RELAY_GO_NULL;
+        Manager *m = userdata;
+        uid_t owner;
+        Job *j;
+        int r;
+
+        r = options_read(message, m->settings.default_network, &request, &go, error);
+        if (r < 0)
+                return r;
+        r = authority_sender_uid(m->authority, message, &owner);
+        if (r < 0)
+                return r;
+        r = authority_check(m->authority, message, ACTION_RUN,
+                            (const char *const []) { "command", request->command[0], "runtime", request->runtime ?: "", NULL }, error);
+        if (r > 0 && request->network == NETWORK_HOST)
+                r = authority_check(m->authority, message, ACTION_USE_HOST_NETWORK,
+                                    (const char *const []) { "command", request->command[0], NULL }, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+
+        j = request->request_id ? manager_find_request(m, owner, request->request_id) : NULL;
+        if (j)
+                return answer_repeated(j, message);
+        r = check_limits(m, owner, error);
+        return r < 0 ? r : submit(m, request, &go, owner, message, error);
+}
+
+static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(request_freep) Request *request = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_strv_free_ char **argv = NULL;
+        Manager *m = userdata;
+        uid_t owner;
+        int r;
+
+        r = options_read(message, m->settings.default_network, &request, NULL, error);
+        if (r < 0)
+                return r;
+        r = authority_sender_uid(m->authority, message, &owner);
+        if (r < 0)
+                return r;
+        r = authority_check(m->authority, message, ACTION_RUN, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+
+        r = make_plan(m, request, (PlanSubject) { .id = 0, .owner = owner }, &plan, error);
+        if (r >= 0)
+                r = plan_to_systemd_run(plan, &argv);
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(reply, argv);
+        return r < 0 ? r : sd_bus_message_send(reply);
+}
+
+typedef struct Filter {
+        int all;
+        uint32_t limit;
+        char **states;
+} Filter;
+
+static int read_filter(sd_bus_message *m, Filter *f, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *key;
+
+                r = sd_bus_message_read(m, "s", &key);
+                if (r < 0)
+                        return r;
+                if (strcmp(key, "All") == 0)
+                        r = sd_bus_message_read(m, "v", "b", &f->all);
+                else if (strcmp(key, "Limit") == 0)
+                        r = sd_bus_message_read(m, "v", "u", &f->limit);
+                else if (strcmp(key, "State") == 0) {
+                        r = sd_bus_message_enter_container(m, 'v', "as");
+                        if (r >= 0)
+                                r = sd_bus_message_read_strv(m, &f->states);
+                        if (r >= 0)
+                                r = sd_bus_message_exit_container(m);
+                } else
+                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no filter %s; use All, Limit or State", key);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int append_job(sd_bus_message *reply, const Job *j) {
+        _cleanup_free_ char *path = NULL, *command = NULL;
+        const Record *record = j->record;
+        int r;
+
+        r = job_path(record->id, &path);
+        if (r >= 0)
+                r = shell_quote(record->command, &command);
+        if (r < 0)
+                return r;
+        return sd_bus_message_append(reply, "(tosssusttti)", record->id, path, record->name ?: "", job_state_to_string(record->state),
+                                     record->runtime ?: "", (uint32_t) record->owner, command, record->submitted_usec, record->started_usec,
+                                     record->finished_usec, (int32_t) record_exit_status(record));
+}
+
+static bool filter_matches(const Filter *f, const Record *r, uid_t uid) {
+        return (f->all || r->owner == uid) && (!f->states || strv_contains(f->states, job_state_to_string(r->state)));
+}
+
+static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Filter f = {};
+        Manager *m = userdata;
+        size_t first = m->n_jobs, n = 0;
+        uid_t uid;
+        int r;
+
+        r = read_filter(message, &f, error);
+        if (r >= 0)
+                r = authority_sender_uid(m->authority, message, &uid);
+        if (r >= 0)
+                r = authority_check(m->authority, message, f.all ? ACTION_MANAGE_JOBS : ACTION_VIEW, NULL, error);
+        if (r <= 0) {
+                strv_free(f.states);
+                return r < 0 ? r : 1;
+        }
+
+        while (first > 0 && (f.limit == 0 || n < f.limit))
+                n += filter_matches(&f, m->jobs[--first]->record, uid);
+
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(tosssusttti)");
+        for (size_t i = first; r >= 0 && i < m->n_jobs; i++)
+                if (filter_matches(&f, m->jobs[i]->record, uid))
+                        r = append_job(reply, m->jobs[i]);
+        strv_free(f.states);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_send(reply);
+}
+
+static int method_get_job(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *path = NULL;
+        Manager *m = userdata;
+        uint64_t id;
+        int r;
+
+        r = sd_bus_message_read(message, "t", &id);
+        if (r < 0)
+                return r;
+        r = authority_check(m->authority, message, ACTION_VIEW, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (!manager_find_job(m, id))
+                return sd_bus_error_setf(error, ERROR_NO_SUCH_JOB, "there is no job %" PRIu64 "; see 'rnx list'", id);
+        r = job_path(id, &path);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
+}
+
+static int append_runtime(sd_bus_message *reply, const Runtime *runtime) {
+        _cleanup_free_ char *path = NULL;
+        const Manifest *manifest = runtime->manifest;
+        int r;
+
+        r = runtime_path(runtime->name, &path);
+        if (r < 0)
+                return r;
+        return sd_bus_message_append(reply, "(osssstss)", path, runtime->name, runtime->display_name, manifest ? manifest->version : "",
+                                     manifest ? runtime_type_to_string(manifest->type) : "", runtime->size,
+                                     manifest ? manifest->description : "", runtime->problem ?: "");
+}
+
+static int method_list_runtimes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Runtime **runtimes = NULL;
+        Manager *m = userdata;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_skip(message, "a{sv}");
+        if (r < 0)
+                return r;
+        r = authority_check(m->authority, message, ACTION_VIEW, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = store_enumerate(m->store, &runtimes, &n);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(osssstss)");
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = append_runtime(reply, runtimes[i]);
+        runtime_free_array(runtimes, n);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_send(reply);
+}
+
+static int method_get_runtime(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(runtime_freep) Runtime *runtime = NULL;
+        _cleanup_free_ char *path = NULL;
+        Manager *m = userdata;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &name);
+        if (r < 0)
+                return r;
+        r = authority_check(m->authority, message, ACTION_VIEW, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = resolve(m, name, &runtime, error);
+        if (r >= 0)
+                r = runtime_path(runtime->name, &path);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
+}
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                       sd_bus_error *error) {
+        return sd_bus_message_append(reply, "s", PROJECT_VERSION);
+}
+
+static int get_systemd_version(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                               void *userdata, sd_bus_error *error) {
+        Manager *m = userdata;
+
+        return sd_bus_message_append(reply, "u", m->policy.systemd_version);
+}
+
+static int get_n_jobs(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                      sd_bus_error *error) {
+        Manager *m = userdata;
+
+        return sd_bus_message_append(reply, "t", (uint64_t) m->n_jobs);
+}
+
+static int get_n_live(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
+                      sd_bus_error *error) {
+        Manager *m = userdata;
+
+        return sd_bus_message_append(reply, "t", (uint64_t) m->n_live);
+}
+
+static const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("SystemdVersion", "u", get_systemd_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("NJobs", "t", get_n_jobs, 0, 0),
+        SD_BUS_PROPERTY("NJobsRunning", "t", get_n_live, 0, 0),
+        SD_BUS_METHOD_WITH_ARGS("Run", SD_BUS_ARGS("as", command, "a{sv}", options), SD_BUS_RESULT("t", id, "o", job), method_run,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("as", command, "a{sv}", options), SD_BUS_RESULT("as", systemd_run), method_plan,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_ARGS("a{sv}", filter), SD_BUS_RESULT("a(tosssusttti)", jobs), method_list_jobs,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetJob", SD_BUS_ARGS("t", id), SD_BUS_RESULT("o", job), method_get_job, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListRuntimes", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(osssstss)", runtimes), method_list_runtimes,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetRuntime", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", runtime), method_get_runtime,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("t", id, "o", job), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("t", id, "o", job), 0),
+        SD_BUS_VTABLE_END,
+};
+
+int manager_bus_register(Manager *m) {
+        return sd_bus_add_object_vtable(m->bus, NULL, "/org/joblet", "org.joblet.Manager1", manager_vtable, m);
+}
+
+int bus_register(Manager *m) {
+        int r;
+
+        r = manager_bus_register(m);
+        if (r >= 0)
+                r = job_bus_register(m);
+        if (r >= 0)
+                r = runtime_bus_register(m);
+        if (r >= 0)
+                r = sd_bus_add_object_manager(m->bus, NULL, "/org/joblet");
+        return r;
+}

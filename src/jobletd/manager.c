@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "atomic-file.h"
+#include "bus.h"
+#include "host.h"
+#include "job.h"
+#include "log.h"
+#include "unit.h"
+
+#define ID_RESERVE 256U /* how many ids are reserved ahead on disk */
+
+uint64_t now_realtime(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+/* Ids never repeat, not even if records are deleted, the daemon is killed or power fails. /run keeps the last one exactly for
+ * this boot; on disk there is a ceiling, written ahead and synchronized once per ID_RESERVE jobs, which is where a boot after
+ * a crash goes on. A shutdown in order lowers it to the next id. */
+static int read_number(int dir_fd, const char *path, uint64_t *ret) {
+        _cleanup_free_ char *text = NULL;
+        char *end;
+        int r;
+
+        r = file_read_at(dir_fd, path, 64, &text, NULL);
+        if (r < 0)
+                return r;
+        *ret = strtoull(text, &end, 10);
+        return end > text && *end == '\n' ? 0 : -EBADMSG;
+}
+
+static int write_number(const char *directory, const char *name, uint64_t value, bool sync) {
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_free_ char *text = NULL;
+
+        if (fd < 0)
+                return -errno;
+        if (asprintf(&text, "%" PRIu64 "\n", value) < 0)
+                return -ENOMEM;
+        return atomic_file_write_at(fd, name, text, strlen(text), 0600, sync);
+}
+
+static int load_ids(Manager *m) {
+        uint64_t highest = m->n_jobs > 0 ? m->jobs[m->n_jobs - 1]->record->id : 0, last = 0, ceiling = 1;
+        int r;
+
+        r = read_number(AT_FDCWD, PKGSTATEDIR "/next-id", &ceiling);
+        if (r < 0 && r != -ENOENT)
+                return log_error_errno(r, "Failed to read %s: %m", PKGSTATEDIR "/next-id");
+        r = read_number(AT_FDCWD, PKGRUNDIR "/last-id", &last);
+        if (r == -ENOENT)
+                last = ceiling - 1;
+        else if (r < 0)
+                return log_error_errno(r, "Failed to read %s: %m", PKGRUNDIR "/last-id");
+
+        m->id_ceiling = ceiling;
+        m->last_id = highest > last ? highest : last;
+        return 0;
+}
+
+int manager_allocate_id(Manager *m, uint64_t *ret) {
+        uint64_t id = m->last_id + 1;
+        int r;
+
+        if (id >= m->id_ceiling) {
+                r = write_number(PKGSTATEDIR, "next-id", id + ID_RESERVE, /* sync= */ true);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to reserve job ids: %m");
+                m->id_ceiling = id + ID_RESERVE;
+        }
+        r = write_number(PKGRUNDIR, "last-id", id, false);
+        if (r < 0)
+                return log_error_errno(r, "Failed to note the last job id: %m");
+        m->last_id = id;
+        *ret = id;
+        return 0;
+}
+
+static size_t find_position(const Manager *m, uint64_t id) {
+        size_t low = 0, high = m->n_jobs;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (m->jobs[middle]->record->id < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+Job* manager_find_job(Manager *m, uint64_t id) {
+        size_t i = find_position(m, id);
+
+        return i < m->n_jobs && m->jobs[i]->record->id == id ? m->jobs[i] : NULL;
+}
+
+Job* manager_find_request(Manager *m, uid_t owner, const char *request_id) {
+        for (size_t i = m->n_jobs; i > 0; i--) {
+                const Record *r = m->jobs[i - 1]->record;
+
+                if (r->owner == owner && r->request_id && strcmp(r->request_id, request_id) == 0)
+                        return m->jobs[i - 1];
+        }
+        return NULL;
+}
+
+int manager_add_job(Manager *m, Job *j) {
+        size_t i = find_position(m, j->record->id);
+        Job **larger;
+
+        larger = reallocarray(m->jobs, m->n_jobs + 1, sizeof *larger);
+        if (!larger)
+                return -ENOMEM;
+        m->jobs = larger;
+        memmove(m->jobs + i + 1, m->jobs + i, (m->n_jobs - i) * sizeof *m->jobs);
+        m->jobs[i] = j;
+        m->n_jobs++;
+        if (job_is_live(j))
+                m->n_live++;
+        return 0;
+}
+
+void manager_remove_job(Manager *m, Job *j) {
+        size_t i = find_position(m, j->record->id);
+
+        if (i < m->n_jobs && m->jobs[i] == j) {
+                memmove(m->jobs + i, m->jobs + i + 1, (m->n_jobs - i - 1) * sizeof *m->jobs);
+                m->n_jobs--;
+        }
+        job_free(j);
+}
+
+void manager_dispatch_starts(Manager *m) {
+        /* The waiting ones are among the newest; none of them, and this is one look */
+        for (size_t i = m->n_jobs > JOBS_LIVE_MAX ? m->n_jobs - JOBS_LIVE_MAX : 0; i < m->n_jobs && m->n_starting < STARTS_IN_FLIGHT_MAX; i++)
+                if (m->jobs[i]->phase == JOB_WAITING)
+                        job_start(m->jobs[i]);
+}
+
+static int load_record(Manager *m, uint64_t id) {
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_(job_freep) Job *j = NULL;
+        int r;
+
+        r = record_load(m->records_fd, id, /* with_mounts= */ false, &record);
+        if (r == -EBADMSG) {
+                log_error("The record of job %" PRIu64 " is damaged, ignoring it: %s/jobs/%" PRIu64, id, PKGSTATEDIR, id);
+                return 0;
+        }
+        if (r >= 0)
+                r = job_new(m, record, &j);
+        if (r < 0)
+                return r;
+        TAKE_PTR(record);
+        r = manager_add_job(m, j);
+        if (r >= 0)
+                TAKE_PTR(j);
+        return r;
+}
+
+static int load_records(Manager *m) {
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *e;
+        int fd;
+
+        fd = openat(m->records_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        d = fdopendir(fd);
+        if (!d) {
+                (void) safe_close(fd);
+                return -errno;
+        }
+        while ((e = readdir(d))) {
+                char *end;
+                uint64_t id = strtoull(e->d_name, &end, 10);
+                int r;
+
+                if (id == 0 || *end)
+                        continue;
+                r = load_record(m, id);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to load the record of job %" PRIu64 ": %m", id);
+        }
+        return 0;
+}
+
+static int open_state(Manager *m) {
+        int r;
+
+        if (mkdir(PKGSTATEDIR, 0755) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "Failed to create %s: %m", PKGSTATEDIR);
+        if (mkdir(PKGSTATEDIR "/jobs", 0700) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "Failed to create %s: %m", PKGSTATEDIR "/jobs");
+        m->records_fd = open(PKGSTATEDIR "/jobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (m->records_fd < 0)
+                return log_error_errno(-errno, "Failed to open %s: %m", PKGSTATEDIR "/jobs");
+        r = job_files_open(&m->files);
+        if (r < 0)
+                return log_error_errno(r, "Failed to open the directories of jobs: %m");
+        r = load_records(m);
+        return r < 0 ? r : load_ids(m);
+}
+
+static int match_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Manager *m = userdata;
+        const char *path, *unit, *result;
+        uint64_t id;
+        Job *j;
+        int r;
+
+        r = sd_bus_message_read(message, "uoss", NULL, &path, &unit, &result);
+        if (r < 0) {
+                log_warning_errno(r, "Failed to read a signal of systemd, ignoring: %m");
+                return 0;
+        }
+        if (unit_name_to_id(unit, &id) >= 0 && (j = manager_find_job(m, id)))
+                job_on_systemd_job_removed(j, path, result);
+        return 0;
+}
+
+static int connect_bus(Manager *m) {
+        int r;
+
+        r = sd_bus_default_system(&m->bus);
+        if (r < 0)
+                return log_error_errno(r, "Failed to connect to the system bus: %m");
+        r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return log_error_errno(r, "Failed to attach the bus to the event loop: %m");
+        (void) sd_bus_set_exit_on_disconnect(m->bus, true);
+
+        /* PID 1 sends this for the jobs that we queue ourselves, whether or not anybody is subscribed */
+        r = sd_bus_match_signal_async(m->bus, NULL, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                      "org.freedesktop.systemd1.Manager", "JobRemoved", match_job_removed, NULL, m);
+        if (r < 0)
+                return log_error_errno(r, "Failed to watch the jobs of systemd: %m");
+        r = authority_new(m->bus, &m->authority);
+        if (r < 0)
+                return r;
+        r = bus_register(m);
+        if (r < 0)
+                return log_error_errno(r, "Failed to register the objects on the bus: %m");
+        return host_policy(m->bus, &m->settings, &m->policy);
+}
+
+int manager_new(Manager **ret) {
+        _cleanup_(manager_freep) Manager *m = NULL;
+        int r;
+
+        m = malloc(sizeof *m);
+        if (!m)
+                return -ENOMEM;
+        *m = (Manager) {
+                .records_fd = -EBADF,
+                .files = { -EBADF, -EBADF, -EBADF },
+        };
+        r = sd_event_default(&m->event);
+        if (r < 0)
+                return r;
+        r = settings_load(PKGSYSCONFDIR, &m->settings);
+        if (r < 0)
+                return r;
+        r = store_new(NULL, &m->store);
+        if (r < 0)
+                return r;
+        r = open_state(m);
+        if (r < 0)
+                return r;
+        r = connect_bus(m);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+Manager* manager_free(Manager *m) {
+        if (!m)
+                return NULL;
+        for (size_t i = 0; i < m->n_jobs; i++)
+                job_free(m->jobs[i]);
+        free(m->jobs);
+        authority_free(m->authority);
+        sd_bus_flush_close_unref(m->bus);
+        runtime_free(m->current_runtime);
+        store_free(m->store);
+        policy_done(&m->policy);
+        job_files_close(&m->files);
+        safe_close(m->records_fd);
+        sd_event_unref(m->event);
+        free(m);
+        return NULL;
+}
+
+/* Which process of a unit to watch. Blocks: for the start of the daemon only. */
+static pid_t read_main_pid(Manager *m, const char *unit_path) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        uint32_t pid = 0;
+        int r;
+
+        r = sd_bus_get_property_trivial(m->bus, "org.freedesktop.systemd1", unit_path, "org.freedesktop.systemd1.Service",
+                                        "MainPID", &error, 'u', &pid);
+        if (r < 0)
+                log_warning_errno(r, "Failed to read the main process of %s, ignoring: %s", unit_path, error.message ?: strerror(-r));
+        return (pid_t) pid;
+}
+
+static int resume_unit(Manager *m, const char *unit, const char *active_state, const char *unit_path) {
+        bool lives = strcmp(active_state, "active") == 0 || strcmp(active_state, "activating") == 0;
+        uint64_t id;
+        Job *j;
+
+        if (unit_name_to_id(unit, &id) < 0)
+                return 0;
+        j = manager_find_job(m, id);
+        if (j && j->phase == JOB_WAITING)
+                job_resume(j, true, lives, lives ? read_main_pid(m, unit_path) : 0);
+        else if (strcmp(active_state, "failed") == 0)
+                return unit_reset_failed(m->bus, unit); /* settled, but the daemon ended before it could say so */
+        else if (!j)
+                log_warning("%s runs but there is no record of it, leaving it alone", unit);
+        return 0;
+}
+
+/* The records say what was asked and what came of it, PID 1 says what runs. */
+static int reconcile(Manager *m) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *units = NULL;
+        const char *unit, *active_state, *path;
+        int r;
+
+        r = unit_list_jobs(m->bus, &units, &error);
+        if (r < 0)
+                return log_error_errno(r, "Failed to list the units of jobs: %s", error.message ?: strerror(-r));
+        r = sd_bus_message_enter_container(units, 'a', "(ssssssouso)");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(units, "(ssssssouso)", &unit, NULL, NULL, &active_state, NULL, NULL, &path, NULL, NULL, NULL)) > 0) {
+                r = resume_unit(m, unit, active_state, path);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < m->n_jobs; i++)
+                if (m->jobs[i]->phase == JOB_WAITING)
+                        job_resume(m->jobs[i], false, false, 0);
+        return 0;
+}
+
+static bool is_wanted(uint64_t id, void *userdata) {
+        Job *j = manager_find_job(userdata, id);
+
+        return j && job_is_live(j);
+}
+
+int manager_startup(Manager *m) {
+        int r;
+
+        r = reconcile(m);
+        if (r < 0)
+                return r;
+        r = job_files_sweep(&m->files, m->event, is_wanted, m);
+        if (r < 0)
+                return log_error_errno(r, "Failed to clean up after former jobs: %m");
+        /* Only now: whoever calls finds everything in its place */
+        r = sd_bus_request_name(m->bus, "org.joblet", 0);
+        if (r < 0)
+                return log_error_errno(r, "Failed to acquire the name org.joblet on the bus: %m");
+        return 0;
+}
+
+void manager_shutdown(Manager *m) {
+        int r = write_number(PKGSTATEDIR, "next-id", m->last_id + 1, /* sync= */ true);
+
+        if (r < 0)
+                log_warning_errno(r, "Failed to write the next job id, ignoring: %m");
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The manager owns all jobs and what they share. Its jobs are sorted by id, which is the order in which they came. */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "authority.h"
+#include "settings.h"
+#include "job-files.h"
+#include "plan.h"
+#include "store.h"
+
+typedef struct Job Job;
+
+#define JOBS_LIVE_MAX 3000U           /* below the 4096 streams that journald serves up to systemd 257, with two per job in mind: see LIVE_PER_OWNER_MAX */
+#define JOBS_LIVE_PER_OWNER_MAX 1000U
+#define STARTS_IN_FLIGHT_MAX 48U      /* dbus-daemon allows 128 calls that wait for a reply, per connection */
+
+typedef struct Manager {
+        sd_event *event;
+        sd_bus *bus;
+        Authority *authority;
+        Store *store;
+
+        Settings settings;
+        Policy policy;
+        char *version; /* of the running systemd, as it says itself */
+
+        JobFiles files;
+        int records_fd; /* /var/lib/joblet/jobs */
+
+        Job **jobs;
+        size_t n_jobs;
+        unsigned n_live;      /* not settled yet */
+        unsigned n_starting;  /* StartTransientUnit calls without a reply */
+        uint64_t last_id;
+        uint64_t id_ceiling;  /* what /var/lib/joblet/next-id says */
+
+        Runtime *current_runtime; /* the object of the call being handled, see runtime-bus.c */
+} Manager;
+
+/* Opens everything that needs no bus, then the bus; loads the records. */
+int manager_new(Manager **ret);
+Manager* manager_free(Manager *m);
+DEFINE_CLEANUP(Manager*, manager_free);
+
+/* Compares records and units, and goes on from there. */
+int manager_startup(Manager *m);
+/* Ends in order: what is only in memory is written. */
+void manager_shutdown(Manager *m);
+
+Job* manager_find_job(Manager *m, uint64_t id);
+/* The newest job of owner that was submitted with this request id. */
+Job* manager_find_request(Manager *m, uid_t owner, const char *request_id);
+
+/* Takes a number that no job has ever had. */
+int manager_allocate_id(Manager *m, uint64_t *ret);
+
+int manager_add_job(Manager *m, Job *j);
+void manager_remove_job(Manager *m, Job *j);
+
+/* Starts jobs that wait for one of the places of STARTS_IN_FLIGHT_MAX. */
+void manager_dispatch_starts(Manager *m);
+
+uint64_t now_realtime(void);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "bus-error.h"
+#include "options.h"
+#include "strv.h"
+
+typedef int (*SetString)(Request *r, const char *value, char **reterr);
+typedef int (*SetStrings)(Request *r, char *const *value, char **reterr);
+typedef int (*SetUint64)(Request *r, uint64_t value, char **reterr);
+typedef int (*SetUint32)(Request *r, uint32_t value, char **reterr);
+
+/* Every option, with its type on the bus and the function that checks it. */
+static const struct Option {
+        const char *name, *signature;
+        SetString set_string;
+        SetStrings set_strings;
+        SetUint64 set_uint64;
+        SetUint32 set_uint32;
+        size_t fd; /* offset in RelayGo */
+} options[] = {
+        { "Runtime",          "s",  .set_string = request_set_runtime        },
+        { "Name",             "s",  .set_string = request_set_name           },
+        { "MaxMemory",        "t",  .set_uint64 = request_set_memory_max     },
+        { "MaxCPU",           "u",  .set_uint32 = request_set_cpu_percent    },
+        { "CPUCores",         "s",  .set_string = request_set_cpus           },
+        { "Environment",      "as", .set_strings = request_set_environment   },
+        { "WorkingDirectory", "s",  .set_string = request_set_workdir        },
+        { "TimeoutUSec",      "t",  .set_uint64 = request_set_timeout        },
+        { "Network",          "s",  .set_string = request_set_network        },
+        { "DownloadPaths",    "as", .set_strings = request_set_download      },
+        { "RequestId",        "s",  .set_string = request_set_request_id     },
+        { "StandardInput",    "h",  .fd = offsetof(RelayGo, stdin_fd)        },
+        { "StandardOutput",   "h",  .fd = offsetof(RelayGo, stdout_fd)       },
+        { "StandardError",    "h",  .fd = offsetof(RelayGo, stderr_fd)       },
+        { "Control",          "h",  .fd = offsetof(RelayGo, control_fd)      },
+        { "Upload",           "h",  .fd = offsetof(RelayGo, upload_fd)       },
+        { "Download",         "h",  .fd = offsetof(RelayGo, download_fd)     },
+};
+
+static int refuse(sd_bus_error *error, const char *sentence) {
+        return sd_bus_error_set(error, ERROR_INVALID_OPTION, sentence);
+}
+
+/* Descriptors belong to the message: what outlives it is a copy. */
+static int read_fd(sd_bus_message *m, const struct Option *o, RelayGo *go, sd_bus_error *error) {
+        int *field = (int*) ((char*) go + o->fd), fd, r;
+
+        r = sd_bus_message_read(m, "h", &fd);
+        if (r < 0)
+                return r;
+        if (*field >= 0)
+                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: it was given twice", o->name);
+        *field = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return *field < 0 ? -errno : 0;
+}
+
+static int read_value(sd_bus_message *m, const struct Option *o, Request *request, RelayGo *go, char **reterr, sd_bus_error *error) {
+        _cleanup_strv_free_ char **strings = NULL;
+        const char *s;
+        uint64_t t;
+        uint32_t u;
+        int r;
+
+        if (o->set_string) {
+                r = sd_bus_message_read(m, "s", &s);
+                return r < 0 ? r : o->set_string(request, s, reterr);
+        }
+        if (o->set_strings) {
+                r = sd_bus_message_read_strv(m, &strings);
+                return r < 0 ? r : o->set_strings(request, strings, reterr);
+        }
+        if (o->set_uint64) {
+                r = sd_bus_message_read(m, "t", &t);
+                return r < 0 ? r : o->set_uint64(request, t, reterr);
+        }
+        if (o->set_uint32) {
+                r = sd_bus_message_read(m, "u", &u);
+                return r < 0 ? r : o->set_uint32(request, u, reterr);
+        }
+        if (!go)
+                return refuse(error, "descriptors are of no use here");
+        return read_fd(m, o, go, error);
+}
+
+static int read_option(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_error *error) {
+        _cleanup_free_ char *sentence = NULL;
+        const char *name, *contents;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        for (const struct Option *o = options; o < options + ELEMENTSOF(options); o++) {
+                if (strcmp(o->name, name) != 0)
+                        continue;
+                r = sd_bus_message_peek_type(m, NULL, &contents);
+                if (r < 0)
+                        return r;
+                if (strcmp(contents, o->signature) != 0)
+                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: its type is %s, not %s", name, o->signature, contents);
+                r = sd_bus_message_enter_container(m, 'v', o->signature);
+                if (r >= 0)
+                        r = read_value(m, o, request, go, &sentence, error);
+                if (r < 0)
+                        return sentence ? refuse(error, sentence) : r;
+                return sd_bus_message_exit_container(m);
+        }
+        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; see org.joblet(5)", name);
+}
+
+static int read_all(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_error *error) {
+        _cleanup_strv_free_ char **command = NULL;
+        _cleanup_free_ char *sentence = NULL;
+        int r;
+
+        r = sd_bus_message_read_strv(m, &command);
+        if (r < 0)
+                return r;
+        r = request_set_command(request, command, &sentence);
+        if (r < 0)
+                return sentence ? refuse(error, sentence) : r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_option(m, request, go, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, RelayGo *ret_go, sd_bus_error *error) {
+        _cleanup_(request_freep) Request *request = NULL;
+        _cleanup_(relay_go_done) RelayGo go = RELAY_GO_NULL;
+        int r;
+
+        r = request_new(&request);
+        if (r < 0)
+                return r;
+        request->network = default_network;
+        r = read_all(m, request, ret_go ? &go : NULL, error);
+        if (r < 0)
+                return r;
+        if (ret_go && (go.download_fd >= 0) != (strv_length(request->download) > 0))
+                return refuse(error, "Download and DownloadPaths belong together");
+
+        *ret = TAKE_PTR(request);
+        if (ret_go) {
+                *ret_go = go;
+                go = RELAY_GO_NULL;
+        }
+        return 0;
+}
