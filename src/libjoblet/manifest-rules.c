@@ -8,11 +8,12 @@
 
 #define VOLUME_NAME_MAX 63U
 
-/* In the host's root the job sees the host's /usr: a mount point there would be made on the host. These are the places
- * that belong to the job's own root and that nothing else uses. */
+/* In the host's root the job sees the host's /usr: a mount point there would be made on the host. These are
+ * the places that belong to the job's own root and that nothing else uses. */
 static const char *const targets_allowed_below[] = { "/usr/local", "/opt", "/srv" };
 
-/* Node's import finds packages only in a node_modules in or above the directory of the script, which is /work. */
+/* Node's import finds packages only in a node_modules in or above the directory of the script, which is
+ * /work. */
 static const char *const targets_allowed[] = { "/node_modules" };
 
 /* Ours: the store and what comes with it. */
@@ -24,7 +25,8 @@ static const char *const targets_refused_in_own_root[] = {
         "/var/tmp", "/volumes", "/work",
 };
 
-/* Beside every LD_ variable but LD_LIBRARY_PATH: what makes the C library or a shell load or run foreign things. */
+/* Beside every LD_ variable but LD_LIBRARY_PATH: what makes the C library or a shell load or run foreign
+ * things. */
 static const char *const variables_hijacking[] = {
         "BASHOPTS", "BASH_ENV", "ENV", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "IFS", "MALLOC_TRACE",
         "PROMPT_COMMAND", "PS4", "RESOLV_HOST_CONF", "SHELLOPTS",
@@ -92,7 +94,8 @@ int path_compare(const char *a, const char *b) {
                                 return 0;
                         continue;
                 }
-                /* The slash sorts before every other character, so that what lies below "a" comes before "a-b". */
+                /* The slash sorts before every other character, so that what lies below "a" comes before
+                 * "a-b". */
                 if (x == 0 || y == 0)
                         return x == 0 ? -1 : 1;
                 if (x == '/' || y == '/')

@@ -59,8 +59,8 @@ Manifest* manifest_free(Manifest *m) {
         return NULL;
 }
 
-/* Reads all of fd, of which about expected bytes are there, but not more than one byte beyond the cap, which the parser
- * then refuses. */
+/* Reads all of fd, of which about expected bytes are there, but not more than one byte beyond the cap, which
+ * the parser then refuses. */
 static int read_capped(int fd, size_t expected, char **ret, size_t *ret_size) {
         size_t size = 0, capacity = expected < MANIFEST_SIZE_MAX ? expected + 1 : MANIFEST_SIZE_MAX + 1;
         _cleanup_free_ char *data = NULL;

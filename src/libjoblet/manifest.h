@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* runtime.yml, read and checked: what a runtime brings, as a plain value. Every rule of runtime.yml(5) is enforced
- * here and nowhere else. The bytes are hostile: a manifest comes out of a package. */
+/* runtime.yml, read and checked: what a runtime brings, as a plain value. Every rule of runtime.yml(5) is
+ * enforced here and nowhere else. The bytes are hostile: a manifest comes out of a package. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,17 +72,18 @@ Manifest* manifest_ref(Manifest *m);
 Manifest* manifest_free(Manifest *m);
 DEFINE_CLEANUP(Manifest*, manifest_free);
 
-/* Parses the bytes of a runtime.yml. file_name is used in messages only.
- * Returns 0, or -EINVAL with *reterr_message set to "FILE:LINE: KEY: rule that was broken, way out", or -ENOMEM.
- * Man page: runtime.yml(5). */
+/* Parses the bytes of a runtime.yml. file_name is used in messages only. Returns 0, or -EINVAL with
+ * *reterr_message set to "FILE:LINE: KEY: rule that was broken, way out", or -ENOMEM. Man page:
+ * runtime.yml(5). */
 int manifest_parse(const char *data, size_t size, const char *file_name, Manifest **ret, char **reterr_message);
 
-/* Reads and parses runtime.yml below the directory dir_fd; file_name is used in messages only. Links are not followed.
- * Returns 0, -ENOENT if there is none, -EINVAL as above, or another negative errno, with a message in each case. */
+/* Reads and parses runtime.yml below the directory dir_fd; file_name is used in messages only. Links are not
+ * followed. Returns 0, -ENOENT if there is none, -EINVAL as above, or another negative errno, with a message
+ * in each case. */
 int manifest_load_at(int dir_fd, const char *file_name, Manifest **ret, char **reterr_message);
 
-/* "x86_64" and "amd64" are one, as are "aarch64" and "arm64". Returns whether this runtime says it runs on machine
- * (as in uname -m); no list means any. */
+/* "x86_64" and "amd64" are one, as are "aarch64" and "arm64". Returns whether this runtime says it runs on
+ * machine (as in uname -m); no list means any. */
 bool manifest_supports_machine(const Manifest *m, const char *machine);
 
 const char* runtime_type_to_string(RuntimeType t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The manifest's rules keep a source in the runtime's directory by its letters; what links make of it only the file
- * system knows. Nobody but root can change the directory (the store sees to that), so what is found here still holds when
- * systemd mounts. */
+/* The manifest's rules keep a source in the runtime's directory by its letters; what links make of it only
+ * the file system knows. Nobody but root can change the directory (the store sees to that), so what is found
+ * here still holds when systemd mounts. */
 
 #include <fcntl.h>
 #include <limits.h>

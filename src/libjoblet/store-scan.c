@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Runtimes lie two levels below each directory of the search path. Directories count only if nobody but root and
- * ourselves can have made what is in them, and links below the search path are not followed: a runtime is shown to jobs
- * at its own absolute path, so that path must be the one. A broken runtime is still listed, with its problem: silence
- * would send the user looking for a spelling mistake. */
+/* Runtimes lie two levels below each directory of the search path. Directories count only if nobody but root
+ * and ourselves can have made what is in them, and links below the search path are not followed: a runtime
+ * is shown to jobs at its own absolute path, so that path must be the one. A broken runtime is still listed,
+ * with its problem: silence would send the user looking for a spelling mistake. */
 
 #include <fcntl.h>
 #include <string.h>
@@ -149,8 +149,8 @@ static int runtime_load_at(Runtime *r, int dir_fd, const Source *source) {
         return 0;
 }
 
-/* Opens the directory of a runtime for reading it. An error that says something about the runtime becomes its problem, and
- * the result -EBADF. */
+/* Opens the directory of a runtime for reading it. An error that says something about the runtime becomes
+ * its problem, and the result -EBADF. */
 static int runtime_open_at(Runtime *r, int parent_fd, const char *name, int *ret_fd) {
         int fd;
 
@@ -341,8 +341,8 @@ static int runtime_compare(const void *a, const void *b) {
         return r;
 }
 
-/* Sorts the new runtimes from the last directory on, and drops those that one of an earlier directory hides. Both halves
- * are sorted, so that this stays fast with many of them. */
+/* Sorts the new runtimes from the last directory on, and drops those that one of an earlier directory hides.
+ * Both halves are sorted, so that this stays fast with many of them. */
 static void scan_hide(Scan *s, size_t n_before) {
         size_t n = n_before, k = 0;
 

@@ -155,8 +155,8 @@ static size_t common_prefix(const char *a, const char *b) {
         return n;
 }
 
-/* The runtime that was probably meant by key, or NULL: few letters off, one the beginning of the other, or at least the
- * same language. */
+/* The runtime that was probably meant by key, or NULL: few letters off, one the beginning of the other, or
+ * at least the same language. */
 static const Runtime* runtimes_closest(Runtime **runtimes, size_t n, const char *key) {
         size_t size = strlen(key), language = strcspn(key, "-") + 1, best_prefix = 0;
         const Runtime *best = NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The store: where runtimes lie, which there are, and which one a name means. There is one resolver, store_resolve(),
- * for every verb and for the daemon. The search path is as of other systemd components: an earlier directory wins. */
+/* The store: where runtimes lie, which there are, and which one a name means. There is one resolver,
+ * store_resolve(), for every verb and for the daemon. The search path is as of other systemd components: an
+ * earlier directory wins. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,15 +35,15 @@ DEFINE_CLEANUP(Runtime*, runtime_free);
 void runtime_free_array(Runtime **runtimes, size_t n);
 
 /* Opens the store. search_path NULL means the built-in one: /etc/joblet/runtimes, /run/joblet/runtimes,
- * /usr/local/lib/joblet/runtimes, /opt/joblet/runtimes, /usr/lib/joblet/runtimes. What is cached is checked against the
- * file system at each use: a new runtime is seen at once. A daemon keeps one Store, since only the first listing has to
- * parse every runtime.yml (500 runtimes: 22 ms, then 3). */
+ * /usr/local/lib/joblet/runtimes, /opt/joblet/runtimes, /usr/lib/joblet/runtimes. What is cached is checked
+ * against the file system at each use: a new runtime is seen at once. A daemon keeps one Store, since only
+ * the first listing has to parse every runtime.yml (500 runtimes: 22 ms, then 3). */
 int store_new(char *const *search_path, Store **ret);
 Store* store_free(Store *s);
 DEFINE_CLEANUP(Store*, store_free);
 
-/* All runtimes, sorted by language and then by version-aware name. Broken ones are listed too, with their problem.
- * Returns 0 or a negative errno; the caller frees with runtime_free_array(). */
+/* All runtimes, sorted by language and then by version-aware name. Broken ones are listed too, with their
+ * problem. Returns 0 or a negative errno; the caller frees with runtime_free_array(). */
 int store_enumerate(Store *s, Runtime ***ret, size_t *ret_n);
 
 /* The runtime that spelling means, with its manifest. Returns 0, or
@@ -53,14 +54,16 @@ int store_enumerate(Store *s, Runtime ***ret, size_t *ret_n);
  * plain runtime. The directory's own name wins over other spellings; LANGUAGE/NAME is always understood. */
 int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
 
-/* As store_resolve(), but a broken runtime is found as well, with its problem and without a manifest: to show or remove it. */
+/* As store_resolve(), but a broken runtime is found as well, with its problem and without a manifest: to
+ * show or remove it. */
 int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
 
-/* Whether everything that the runtime mounts is there and lies in its own directory, wherever links lead: systemd follows
- * them, as root. To be asked before a job uses the runtime. Returns 0, or -ENOENT, -EXDEV, -ENOTDIR or another negative
- * errno with a message that names the source. */
+/* Whether everything that the runtime mounts is there and lies in its own directory, wherever links lead:
+ * systemd follows them, as root. To be asked before a job uses the runtime. Returns 0, or -ENOENT, -EXDEV,
+ * -ENOTDIR or another negative errno with a message that names the source. */
 int runtime_check_sources(const Runtime *r, char **reterr_message);
 
 /* Bytes of all files below the runtime's directory, walked once and then kept beside the runtime in
- * /var/lib/joblet/sizes/ (best effort), keyed by path and the identity and change time of runtime.yml and directory. */
+ * /var/lib/joblet/sizes/ (best effort), keyed by path and the identity and change time of runtime.yml and
+ * directory. */
 int store_runtime_size(const char *path, uint64_t *ret);

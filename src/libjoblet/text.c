@@ -6,7 +6,8 @@
 
 #include "text.h"
 
-/* Decodes one character at s, of which size bytes are there. Returns its length, or 0 if it is not well-formed. */
+/* Decodes one character at s, of which size bytes are there. Returns its length, or 0 if it is not
+ * well-formed. */
 static size_t utf8_decode(const char *s, size_t size, uint32_t *ret) {
         static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
         const unsigned char *p = (const unsigned char*) s;

@@ -11,16 +11,17 @@
 /* Whether the size bytes are well-formed UTF-8 (no overlong forms, no surrogates, no NUL). */
 bool utf8_is_valid(const char *s, size_t size);
 
-/* Whether s may be printed within one line: UTF-8 without control characters and without what reorders a line. */
+/* Whether s may be printed within one line: UTF-8 without control characters and without what reorders a
+ * line. */
 bool text_is_line(const char *s);
 
 /* Whether s may be the value of a variable: UTF-8 without control characters but tab and newline. */
 bool text_is_value(const char *s);
 
-/* A copy of s for messages: everything unprintable becomes '?', what is longer than max bytes is cut with "...".
- * NULL on OOM. */
+/* A copy of s for messages: everything unprintable becomes '?', what is longer than max bytes is cut with
+ * "...". NULL on OOM. */
 char* text_for_message(const char *s, size_t max);
 
-/* Sets *ret to a new formatted string (and frees what it held). Returns error, or -ENOMEM if there is no memory: made
- * for "return message_set(reterr_message, -EINVAL, ...)". ret may be NULL. */
+/* Sets *ret to a new formatted string (and frees what it held). Returns error, or -ENOMEM if there is no
+ * memory: made for "return message_set(reterr_message, -EINVAL, ...)". ret may be NULL. */
 int message_set(char **ret, int error, const char *format, ...) _printf_(3, 4);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A small, strict subset of YAML as a tree: one document of maps, lists and scalars, without anchors, aliases, tags and
- * duplicate keys, in UTF-8 without control characters, within limits. Made for hostile bytes. Every node knows its line
- * and its path, for messages. */
+/* A small, strict subset of YAML as a tree: one document of maps, lists and scalars, without anchors,
+ * aliases, tags and duplicate keys, in UTF-8 without control characters, within limits. Made for hostile
+ * bytes. Every node knows its line and its path, for messages. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,8 +45,8 @@ typedef struct YamlLimits {
 YamlNode* yaml_node_free(YamlNode *n);
 DEFINE_CLEANUP(YamlNode*, yaml_node_free);
 
-/* Returns 0; -EINVAL with *reterr_message set to "FILE:LINE: KEY: rule, way out"; -ENOMEM. *ret is NULL for a file
- * without any content. */
+/* Returns 0; -EINVAL with *reterr_message set to "FILE:LINE: KEY: rule, way out"; -ENOMEM. *ret is NULL for
+ * a file without any content. */
 int yaml_tree_parse(const char *data, size_t size, const char *file_name, const YamlLimits *limits, YamlNode **ret,
                     char **reterr_message);
 
