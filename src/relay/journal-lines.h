@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One stream of a command as the journal takes it: records that start with a priority ("<6>"), so that no text of a job
+ * passes for one of another priority.
+ *
+ *   - an empty line becomes one blank: journald drops empty ones
+ *   - a line longer than JOURNAL_LINE_MAX is cut between two characters, and so is a last line without a newline: such
+ *     records end in NUL, which journald notes as _LINE_BREAK=nul. Readers put them together again.
+ *   - a NUL of the job becomes U+FFFD
+ *
+ * Pure: the records collect in a buffer that the owner writes out. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cleanup.h"
+
+#define JOURNAL_LINE_MAX (32U * 1024U) /* below LineMax=, 48K, of journald */
+
+typedef struct JournalLines {
+        int priority;
+        bool in_line;  /* a record has been begun */
+        size_t length; /* of its text */
+        char *buffer;
+        size_t start, end, allocated; /* what is not yet written out is buffer[start] to buffer[end] */
+} JournalLines;
+
+void journal_lines_done(JournalLines *j);
+
+/* All three return 0 or -ENOMEM. */
+int journal_lines_feed(JournalLines *j, const char *data, size_t size);
+/* Ends a record that was begun; the next text begins another. */
+int journal_lines_flush(JournalLines *j);
+/* A line of the relay's own. */
+int journal_lines_note(JournalLines *j, int priority, const char *text);
+
+static inline size_t journal_lines_pending(const JournalLines *j) {
+        return j->end - j->start;
+}
+
+/* So many bytes have been written out. */
+void journal_lines_consume(JournalLines *j, size_t size);

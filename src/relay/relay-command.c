@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "relay.h"
+#include "text.h"
+
+#define NAME_MAX_MESSAGE 200U
+#define PIPE_SIZE (256 * 1024)
+
+static int failed(int code, char **reterr_message, const char *what, const char *name, int error) {
+        _cleanup_free_ char *shown = text_for_message(name, NAME_MAX_MESSAGE);
+
+        return message_set(reterr_message, code, "%s %s: %s", what, shown ?: "?", strerror(error));
+}
+
+/* Makes the directories of path, which is below the job's own directory. */
+static void make_directories(const char *path) {
+        char copy[PATH_MAX];
+
+        if (strlen(path) >= sizeof(copy))
+                return;
+        strcpy(copy, path);
+        for (char *p = copy + 1; *p; p++)
+                if (*p == '/') {
+                        *p = 0;
+                        (void) mkdir(copy, 0777);
+                        *p = '/';
+                }
+        (void) mkdir(copy, 0777);
+}
+
+static bool has_dotdot(const char *path) {
+        for (const char *p = path; (p = strstr(p, "..")); p += 2)
+                if ((p == path || p[-1] == '/') && (p[2] == 0 || p[2] == '/'))
+                        return true;
+        return false;
+}
+
+int command_enter_workdir(const char *workdir, char **reterr_message) {
+        const char *work = work_directory();
+        _cleanup_free_ char *joined = NULL;
+        size_t n = strlen(work);
+
+        if (!workdir || !*workdir)
+                workdir = work;
+        if (workdir[0] != '/') {
+                if (asprintf(&joined, "%s/%s", work, workdir) < 0)
+                        return -ENOMEM;
+                workdir = joined;
+        }
+
+        if (chdir(workdir) >= 0)
+                return 0;
+        if (errno == ENOENT && strncmp(workdir, work, n) == 0 && workdir[n] == '/' && !has_dotdot(workdir)) {
+                make_directories(workdir);
+                if (chdir(workdir) >= 0)
+                        return 0;
+        }
+        return failed(125, reterr_message, "cannot change to the directory", workdir, errno);
+}
+
+/* In the child: what the relay has changed for itself goes back to what a program expects. */
+static void reset_signals(void) {
+        sigset_t none;
+
+        for (int i = 1; i < _NSIG; i++)
+                (void) signal(i, SIG_DFL);
+        sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn static void execute(char **argv, int stdin_fd, int stdout_fd, int stderr_fd, int errno_fd) {
+        int error = 0;
+
+        if (setsid() < 0 || dup2(stdin_fd, STDIN_FILENO) < 0 || dup2(stdout_fd, STDOUT_FILENO) < 0 ||
+            dup2(stderr_fd, STDERR_FILENO) < 0)
+                error = errno;
+        else {
+                reset_signals();
+                (void) execvp(argv[0], argv);
+                error = errno;
+        }
+        (void) !write(errno_fd, &error, sizeof(error));
+        _exit(127);
+}
+
+static int describe_exec_error(const char *name, int error, char **reterr_message) {
+        _cleanup_free_ char *shown = text_for_message(name, NAME_MAX_MESSAGE);
+
+        if (error == ENOENT && strchr(name, '/') && access(name, F_OK) >= 0)
+                return message_set(reterr_message, 126, "cannot execute %s: its interpreter does not exist here", shown ?: "?");
+        if (error == ENOENT || error == ENOTDIR)
+                return message_set(reterr_message, 127, "command not found: %s", shown ?: "?");
+        return failed(126, reterr_message, "cannot execute", name, error);
+}
+
+static int make_pipe(int ends[2]) {
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        (void) fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE);
+        return 0;
+}
+
+static void close_ends(int (*ends)[2]) {
+        safe_close((*ends)[0]);
+        safe_close((*ends)[1]);
+}
+
+#define PIPE_NULL { -EBADF, -EBADF }
+
+int command_start(Relay *r, char **argv, char **reterr_message) {
+        _cleanup_(close_ends) int out[2] = PIPE_NULL, err[2] = PIPE_NULL, result[2] = PIPE_NULL;
+        int q, error = 0;
+        ssize_t n;
+
+        if (r->go.stdin_fd < 0)
+                r->go.stdin_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (r->go.stdin_fd < 0)
+                return failed(125, reterr_message, "cannot open", "/dev/null", errno);
+
+        if ((q = make_pipe(out)) < 0 || (q = make_pipe(err)) < 0 || (q = pipe2(result, O_CLOEXEC) < 0 ? -errno : 0) < 0)
+                return failed(125, reterr_message, "cannot make", "pipes", -q);
+        (void) fcntl(out[0], F_SETFL, O_NONBLOCK);
+        (void) fcntl(err[0], F_SETFL, O_NONBLOCK);
+
+        r->pid = fork();
+        if (r->pid < 0) {
+                r->pid = 0;
+                return failed(125, reterr_message, "cannot fork for", argv[0], errno);
+        }
+        if (r->pid == 0)
+                execute(argv, r->go.stdin_fd, out[1], err[1], result[1]);
+
+        /* Closed by a successful execve(). The wait is short, and signals stay pending. */
+        result[1] = safe_close(result[1]);
+        do
+                n = read(result[0], &error, sizeof(error));
+        while (n < 0 && errno == EINTR);
+        r->go.stdin_fd = safe_close(r->go.stdin_fd);
+        if (n == sizeof(error)) {
+                (void) waitpid(r->pid, NULL, 0);
+                r->reaped = true;
+                return describe_exec_error(argv[0], error, reterr_message);
+        }
+
+        r->streams[0].pipe_fd = TAKE_FD(out[0]);
+        r->streams[1].pipe_fd = TAKE_FD(err[0]);
+        return 0;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+#include "relay.h"
+
+/* A process that dies closes its descriptors one by one: so long may the client's control socket outlive its pipes. */
+#define VANISH_GRACE_USEC (200U * 1000U)
+/* A client that takes nothing for so long does not hold up a job that is being stopped. */
+#define STOP_PATIENCE_USEC (2U * USEC_PER_SEC)
+/* A journal that takes nothing for so long holds up nobody. */
+#define JOURNAL_PATIENCE_USEC (10U * USEC_PER_SEC)
+
+static void read_signals(Relay *r) {
+        struct signalfd_siginfo info;
+
+        while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info))
+                if (info.ssi_signo == SIGTERM)
+                        r->terminated = true;
+        if (!r->reaped)
+                r->terminated_before_end = r->terminated;
+}
+
+/* The relay may be the first process of a PID namespace: whatever ends is reaped. */
+void relay_handle_signals(Relay *r) {
+        int status;
+        pid_t pid;
+
+        read_signals(r);
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                if (pid == r->pid) {
+                        /* systemd signals the main process before the others: if the command died of a stop, then
+                         * the relay's own SIGTERM is pending by now. */
+                        read_signals(r);
+                        r->reaped = true;
+                        r->status = status;
+                        r->finished_usec = now_realtime();
+                }
+}
+
+void relay_handle_packets(Relay *r, int *fd) {
+        for (;;) {
+                _cleanup_free_ char *packet = NULL;
+                int q, signo;
+
+                q = relay_receive(*fd, &packet, NULL, NULL, NULL, NULL);
+                if (q == -EAGAIN)
+                        return;
+                if (q == -EBADMSG)
+                        continue;
+                if (q <= 0) {
+                        *fd = safe_close(*fd);
+                        return;
+                }
+                if (relay_signal_parse(packet, &signo) < 0)
+                        continue;
+
+                /* Once the command has been reaped its process group may be another's. */
+                if (r->pid > 0 && !r->reaped)
+                        (void) kill(-r->pid, signo);
+                else if (r->pid == 0 && r->cancel_signal == 0)
+                        r->cancel_signal = signo;
+        }
+}
+
+enum {
+        POLL_SIGNALS,
+        POLL_DAEMON,
+        POLL_CONTROL,
+        POLL_OTHERS,
+};
+
+static void prepare_common(const Relay *r, struct pollfd *fds) {
+        fds[POLL_SIGNALS] = (struct pollfd) { .fd = r->signal_fd, .events = POLLIN };
+        fds[POLL_DAEMON] = (struct pollfd) { .fd = r->daemon_fd, .events = POLLIN };
+        fds[POLL_CONTROL] = (struct pollfd) { .fd = r->go.control_fd, .events = POLLIN };
+}
+
+static void handle_common(Relay *r, const struct pollfd *fds) {
+        if (fds[POLL_DAEMON].revents)
+                relay_handle_packets(r, &r->daemon_fd);
+        if (fds[POLL_CONTROL].revents)
+                relay_handle_packets(r, &r->go.control_fd);
+        if (fds[POLL_SIGNALS].revents)
+                relay_handle_signals(r);
+}
+
+int relay_wait(Relay *r, int fd, short events) {
+        for (;;) {
+                struct pollfd fds[POLL_OTHERS + 1];
+
+                prepare_common(r, fds);
+                fds[POLL_OTHERS] = (struct pollfd) { .fd = fd, .events = events };
+                if (poll(fds, POLL_OTHERS + 1, -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+
+                handle_common(r, fds);
+                if (r->terminated || r->cancel_signal > 0)
+                        return -ECANCELED;
+                if (fds[POLL_OTHERS].revents)
+                        return 0;
+        }
+}
+
+/* Whether a deadline has passed; if not, *timeout is brought down to it. */
+static bool expired(uint64_t now, uint64_t since, uint64_t patience, uint64_t *timeout) {
+        if (now - since >= patience)
+                return true;
+        if (patience - (now - since) < *timeout)
+                *timeout = patience - (now - since);
+        return false;
+}
+
+/* What time has to decide about a stream. */
+static void stream_check_time(Relay *r, Stream *s, uint64_t *timeout) {
+        uint64_t now = now_monotonic();
+
+        /* The control socket tells a client that died from one that wants no more of this stream, as in "| head". */
+        if (r->has_control && r->go.control_fd < 0)
+                stream_drop_client(s);
+        else if (s->refused_usec > 0 && (!r->has_control || expired(now, s->refused_usec, VANISH_GRACE_USEC, timeout)))
+                stream_refuse(s);
+
+        if (stream_client_pending(s) && r->terminated && r->reaped && s->refused_usec == 0 &&
+            expired(now, s->client_usec, STOP_PATIENCE_USEC, timeout))
+                stream_drop_client(s);
+
+        if (stream_journal_pending(s) && (s->finished || (s->client_fd >= 0 && s->copy == COPY_ALL)) &&
+            expired(now, s->journal_usec, JOURNAL_PATIENCE_USEC, timeout)) {
+                if (s->finished)
+                        stream_drop_journal(s);
+                else
+                        stream_stall_journal(s);
+        }
+}
+
+/* Where the journal's copy of one stream broke, the other tells. */
+static void tell_lost_journal(Relay *r) {
+        char text[128];
+
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
+                Stream *s = r->streams + i, *other = r->streams + !i;
+
+                if (!s->journal_lost)
+                        continue;
+                s->journal_lost = false;
+                (void) snprintf(text, sizeof(text), "joblet: the journal takes no more of %s", s->name);
+                stream_note(other, LOG_WARNING, text);
+        }
+}
+
+/* All that does not depend on a descriptor. Returns whether there is still something to do. */
+static bool settle(Relay *r, uint64_t *timeout) {
+        bool busy = !r->reaped;
+
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
+                if (r->reaped)
+                        stream_drain(r->streams + i);
+                stream_check_time(r, r->streams + i, timeout);
+                stream_settle(r->streams + i);
+        }
+        tell_lost_journal(r);
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                if (!r->streams[i].finished || stream_client_pending(r->streams + i) ||
+                    stream_journal_pending(r->streams + i))
+                        busy = true;
+        return busy;
+}
+
+int relay_copy(Relay *r) {
+        for (;;) {
+                struct pollfd fds[POLL_OTHERS + 2 * STREAM_POLL_FDS];
+                uint64_t timeout = UINT64_MAX;
+
+                if (!settle(r, &timeout))
+                        return 0;
+
+                prepare_common(r, fds);
+                for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                        stream_poll_prepare(r->streams + i, fds + POLL_OTHERS + i * STREAM_POLL_FDS);
+                if (poll(fds, ELEMENTSOF(fds), timeout == UINT64_MAX ? -1 : (int) ((timeout + 999) / 1000)) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+
+                handle_common(r, fds);
+                for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                        stream_poll_handle(r->streams + i, fds + POLL_OTHERS + i * STREAM_POLL_FDS);
+        }
+}

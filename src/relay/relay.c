@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The main process of a job's unit. It runs inside the job's sandbox, as the job's user, and is the parent of the command:
+ * it brings in the uploaded files, starts the command, copies its output to the client and to the journal, brings out
+ * what is to be downloaded, writes down how it ended, and ends with the command's exit code. It needs nothing of the
+ * root directory it runs in, and neither the client nor the daemon once it has started. */
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "figures.h"
+#include "relay.h"
+#include "strv.h"
+
+#define EXIT_DAEMON_GONE 75 /* EX_TEMPFAIL: the job has not been begun */
+
+const char* work_directory(void) {
+#ifdef RELAY_TEST
+        const char *e = getenv("JOBLET_TEST_WORK");
+
+        if (e)
+                return e;
+#endif
+        return "/work";
+}
+
+uint64_t now_realtime(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000U;
+}
+
+/* What systemd tells the relay does not concern the command. */
+static void clean_environment(void) {
+        static const char *const names[] = {
+                "NOTIFY_SOCKET", "JOURNAL_STREAM", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID",
+                "SYSTEMD_EXEC_PID", "WATCHDOG_PID", "WATCHDOG_USEC", "MAINPID", "MANAGERPID", "MANAGERPIDFDID",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                (void) unsetenv(names[i]);
+}
+
+static int set_up(Relay *r) {
+        sigset_t all;
+
+        /* The command has the same user: without this it could trace the relay and open its descriptors. */
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return -errno;
+        (void) close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+        clean_environment();
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        sigfillset(&all);
+        if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+                return -errno;
+        r->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+        return r->signal_fd < 0 ? -errno : 0;
+}
+
+/* The first packet tells who this is, by its credentials, whether or not the daemon has asked for them already. */
+static int say_hello(int fd) {
+        struct ucred ucred = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(ucred))];
+        } control = {};
+        struct iovec iov = { .iov_base = (char*) "hello", .iov_len = strlen("hello") };
+        struct msghdr msg = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+        };
+
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_CREDENTIALS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(ucred));
+        memcpy(CMSG_DATA(&control.header), &ucred, sizeof(ucred));
+        return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Returns 1, or 0 if the daemon went or the unit is being stopped before the job began. */
+static int wait_for_go(Relay *r) {
+        _cleanup_free_ char *packet = NULL;
+        int fds[RELAY_FDS_MAX], q;
+        size_t n_fds;
+
+        for (;;) {
+                struct pollfd p[] = {
+                        { .fd = r->daemon_fd, .events = POLLIN },
+                        { .fd = r->signal_fd, .events = POLLIN },
+                };
+
+                if (poll(p, ELEMENTSOF(p), -1) < 0)
+                        return -errno;
+                if (p[1].revents)
+                        relay_handle_signals(r);
+                if (r->terminated)
+                        return 0;
+                if (!p[0].revents)
+                        continue;
+                q = relay_receive(r->daemon_fd, &packet, fds, &n_fds, NULL, NULL);
+                if (q == -EAGAIN)
+                        continue;
+                return q <= 0 ? q : relay_go_parse(packet, fds, n_fds, &r->go) < 0 ? -EBADMSG : 1;
+        }
+}
+
+static void notify(const Relay *r, const RelayNotice *notice) {
+        _cleanup_free_ char *packet = NULL;
+
+        if (relay_notice_format(notice, &packet) < 0)
+                return;
+        if (r->daemon_fd >= 0)
+                (void) relay_send(r->daemon_fd, packet);
+        if (r->go.control_fd >= 0)
+                (void) relay_send(r->go.control_fd, packet);
+}
+
+/* In one write(): whoever reads it meanwhile sees either nothing or all of it. */
+static void write_outcome(const Relay *r, const RelayOutcome *outcome) {
+        _cleanup_free_ char *text = NULL;
+
+        if (r->go.outcome_fd < 0 || relay_outcome_format(outcome, &text) < 0)
+                return;
+        (void) !write(r->go.outcome_fd, text, strlen(text));
+}
+
+/* Everything up to the running command. */
+static int start(Relay *r, char **argv, char **reterr_message) {
+        int q;
+
+        r->work_fd = open(work_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (r->go.upload_fd >= 0) {
+                q = transfer_upload(r, reterr_message);
+                if (q != 0)
+                        return q;
+        }
+        q = command_enter_workdir(r->go.workdir, reterr_message);
+        if (q != 0)
+                return q;
+
+        relay_handle_signals(r);
+        if (r->terminated || r->cancel_signal > 0)
+                return -ECANCELED;
+        return command_start(r, argv, reterr_message);
+}
+
+/* What came instead of a running command: code as returned by start(). */
+static void describe_failure(const Relay *r, int code, char *message, RelayNotice *ret) {
+        if (code == -ECANCELED && r->cancel_signal > 0) {
+                *ret = (RelayNotice) { .event = RELAY_SIGNALED, .code = r->cancel_signal };
+                free(message);
+                return;
+        }
+        if (!message)
+                (void) asprintf(&message, "%s", code == -ECANCELED ? "stopped before the command was started" :
+                                strerror(code < 0 ? -code : EIO));
+        *ret = (RelayNotice) { .event = RELAY_FAILED, .code = code < 0 ? 125 : code, .text = message };
+}
+
+static void report_failure(Relay *r, const RelayNotice *notice) {
+        _cleanup_free_ char *line = NULL;
+
+        if (notice->event == RELAY_FAILED && asprintf(&line, "<%d>joblet: %s\n", LOG_ERR, notice->text ?: "") >= 0)
+                (void) !send(STDERR_FILENO, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void describe_end(int status, RelayNotice *ret) {
+        if (WIFSIGNALED(status))
+                *ret = (RelayNotice) { .event = RELAY_SIGNALED, .code = WTERMSIG(status) };
+        else
+                *ret = (RelayNotice) { .event = RELAY_EXITED, .code = WEXITSTATUS(status) };
+}
+
+/* Up to the end of the command and of what it wrote. */
+static void run(Relay *r, char **argv, RelayNotice *ret) {
+        char *message = NULL;
+        int q;
+
+        r->has_control = r->go.control_fd >= 0;
+        q = stream_init(r->streams, "standard output", TAKE_FD(r->go.stdout_fd), STDOUT_FILENO, LOG_INFO);
+        if (q >= 0)
+                q = stream_init(r->streams + 1, "standard error", TAKE_FD(r->go.stderr_fd), STDERR_FILENO, LOG_ERR);
+        if (q >= 0)
+                q = start(r, argv, &message);
+        r->started_usec = r->finished_usec = now_realtime();
+        if (q == 0) {
+                notify(r, &(RelayNotice) { .event = RELAY_STARTED });
+                q = relay_copy(r);
+        }
+        if (q == 0) {
+                describe_end(r->status, ret);
+                return;
+        }
+        describe_failure(r, q, message, ret);
+        report_failure(r, ret);
+}
+
+/* Says to everyone how it ended: to the file first, which is there when nobody else is. */
+static void conclude(Relay *r, RelayNotice *notice) {
+        RelayOutcome outcome = {
+                .notice = *notice, .terminated = r->terminated_before_end,
+                .started_usec = r->started_usec, .finished_usec = r->finished_usec,
+        };
+        Figures figures;
+
+        r->go.download_fd = safe_close(r->go.download_fd);
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                stream_done(r->streams + i);
+
+        figures_read(&figures);
+        outcome.oom = figures.oom;
+        outcome.cpu_usec = figures.cpu_usec;
+        outcome.memory_peak = figures.memory_peak;
+        outcome.io_read_bytes = figures.io_read_bytes;
+        outcome.io_write_bytes = figures.io_write_bytes;
+        write_outcome(r, &outcome);
+
+        if (outcome.terminated || outcome.oom)
+                notify(r, &(RelayNotice) { .event = RELAY_ENDED });
+        else
+                notify(r, notice);
+}
+
+static void relay_done(Relay *r) {
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                stream_done(r->streams + i);
+        relay_go_done(&r->go);
+        safe_close(r->signal_fd);
+        safe_close(r->work_fd);
+}
+
+int main(int argc, char **argv) {
+        _cleanup_(relay_done) Relay r = { .daemon_fd = STDIN_FILENO, .signal_fd = -EBADF, .work_fd = -EBADF,
+                                         .go = RELAY_GO_NULL, .streams = { STREAM_NULL, STREAM_NULL } };
+        _cleanup_(relay_notice_done) RelayNotice notice = {};
+
+        if (argc < 2) {
+                fputs("joblet-relay is started by jobletd, inside a job\n", stderr);
+                return 125;
+        }
+        if (set_up(&r) < 0 || say_hello(r.daemon_fd) < 0)
+                return EXIT_DAEMON_GONE;
+
+        switch (wait_for_go(&r)) {
+        case 1:
+                break;
+        case -EBADMSG:
+                return 125;
+        default:
+                return EXIT_DAEMON_GONE;
+        }
+
+        run(&r, argv + 1, &notice);
+        if (r.go.download_fd >= 0 && r.reaped && notice.event != RELAY_FAILED && !r.terminated)
+                transfer_download(&r);
+        conclude(&r, &notice);
+        return notice.event == RELAY_SIGNALED ? 128 + notice.code : notice.code;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The parts of the relay: relay.c is the sequence, relay-loop.c what goes on while the command runs, relay-command.c
+ * how it is started, relay-transfer.c what goes in before and comes out after. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "relay-protocol.h"
+#include "relay-streams.h"
+
+typedef struct Relay {
+        int daemon_fd; /* -EBADF once the daemon has gone */
+        int signal_fd;
+        int work_fd; /* the job's own directory */
+        RelayGo go;  /* control_fd is closed once the client has gone; streams own its stdout_fd and stderr_fd */
+        bool has_control; /* there was a control_fd */
+        Stream streams[2];
+
+        bool terminated;            /* SIGTERM was received */
+        bool terminated_before_end; /* ... while the command was not yet reaped */
+        int cancel_signal; /* "signal N" was received before there was a command */
+        pid_t pid;         /* the command's, which is its session's and process group's as well; 0 before */
+        bool reaped;
+        int status; /* of waitpid() */
+        uint64_t started_usec, finished_usec;
+} Relay;
+
+/* The job's own directory; the tests put theirs in its place. */
+const char* work_directory(void);
+
+uint64_t now_realtime(void);
+
+/* Signals and packets that have arrived. */
+void relay_handle_signals(Relay *r);
+void relay_handle_packets(Relay *r, int *fd);
+
+/* Waits until fd is ready, serving signals and packets meanwhile. Returns 0, -ECANCELED if the job was stopped. */
+int relay_wait(Relay *r, int fd, short events);
+
+/* Copies until the command has ended and what it wrote has been delivered. */
+int relay_copy(Relay *r);
+
+/* The rest returns 0, or the exit code 125, 126 or 127 with a message, or a negative errno. */
+
+/* Goes to the directory where the command starts; makes it if it is to be below the job's own. */
+int command_enter_workdir(const char *workdir, char **reterr_message);
+/* Executes the command with pipes to the streams. */
+int command_start(Relay *r, char **argv, char **reterr_message);
+
+int transfer_upload(Relay *r, char **reterr_message);
+/* What cannot be packed is noted in the journal only. */
+void transfer_download(Relay *r);
