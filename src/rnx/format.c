@@ -8,11 +8,24 @@
 #include "strv.h"
 
 void timestamp_format(uint64_t usec, char ret[static 32]) {
-        time_t t = (time_t) (usec / USEC_PER_SEC);
-        struct tm tm;
+        /* Lists have many: the local time is looked up once in a quarter of an hour, of which zones differ by multiples. */
+        static time_t cached = -1;
+        static char prefix[32];
+        static unsigned minute;
+        time_t t = (time_t) (usec / USEC_PER_SEC), quarter = t - t % 900;
 
-        if (usec == 0 || usec == USEC_INFINITY || !localtime_r(&t, &tm) || strftime(ret, 32, "%F %T", &tm) == 0)
-                ret[0] = 0;
+        ret[0] = 0;
+        if (usec == 0 || usec == USEC_INFINITY)
+                return;
+        if (quarter != cached) {
+                struct tm tm;
+
+                if (!localtime_r(&quarter, &tm) || strftime(prefix, sizeof(prefix), "%F %H", &tm) == 0)
+                        return;
+                minute = (unsigned) tm.tm_min;
+                cached = quarter;
+        }
+        (void) snprintf(ret, 32, "%.19s:%02u:%02u", prefix, minute + (unsigned) (t % 900 / 60), (unsigned) (t % 60));
 }
 
 void timestamp_format_precise(uint64_t usec, char ret[static 48]) {

@@ -103,9 +103,10 @@ static uint64_t now_usec(void) {
 
 static int line_add(Table *t, const JobLine *l, uint64_t now) {
         _cleanup_free_ char *duration = NULL;
-        char started[32], exit_code[16] = "";
+        char id[24], started[32], exit_code[16] = "";
         int r;
 
+        (void) snprintf(id, sizeof(id), "%" PRIu64, l->id);
         timestamp_format(l->started, started);
         if (l->started > 0) {
                 uint64_t end = l->finished > 0 ? l->finished : now, usec = end > l->started ? end - l->started : 0;
@@ -117,14 +118,14 @@ static int line_add(Table *t, const JobLine *l, uint64_t now) {
         if (l->exit_code >= 0)
                 (void) snprintf(exit_code, sizeof(exit_code), "%" PRIi32, l->exit_code);
 
-        if (table_addf(t, "%" PRIu64, l->id) < 0 ||
-            table_add(t, l->name, COLOUR_NORMAL) < 0 ||
-            table_add(t, l->state, job_state_colour(l->state)) < 0 ||
-            table_add(t, l->runtime, COLOUR_NORMAL) < 0 ||
+        if (table_add(t, id, COLOUR_NORMAL) < 0 ||
+            table_add_borrowed(t, l->name, COLOUR_NORMAL) < 0 ||
+            table_add_borrowed(t, l->state, job_state_colour(l->state)) < 0 ||
+            table_add_borrowed(t, l->runtime, COLOUR_NORMAL) < 0 ||
             table_add(t, exit_code, l->exit_code > 0 ? COLOUR_RED : COLOUR_NORMAL) < 0 ||
             table_add(t, started, COLOUR_NORMAL) < 0 ||
             table_add(t, duration, COLOUR_NORMAL) < 0 ||
-            table_add(t, l->command, COLOUR_NORMAL) < 0)
+            table_add_borrowed(t, l->command, COLOUR_NORMAL) < 0)
                 return -ENOMEM;
         return 0;
 }

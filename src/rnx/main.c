@@ -233,9 +233,9 @@ static int verb_call(const Verb *v, char **args) {
         if (version_wanted)
                 return verb_version(0, NULL);
         if (n < v->words_min)
-                return log_error(-EINVAL, "%s needs %s, see '%s --help'", title, v->words, title);
+                return log_error(-EINVAL, "'%s' needs %s, see '%s --help'", title, v->words, title);
         if (v->words_max >= 0 && n > v->words_max)
-                return log_error(-EINVAL, "%s: unexpected argument '%s', see '%s --help'", title, args[v->words_max], title);
+                return log_error(-EINVAL, "'%s' takes no further argument '%s', see '%s --help'", title, args[v->words_max], title);
         return v->function(n, args);
 }
 

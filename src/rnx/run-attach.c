@@ -48,6 +48,7 @@ typedef struct Attach {
         uint64_t id;
 
         bool ended;
+        bool delivered;     /* what the command wrote is in the pipes, nothing more will come */
         RelayNotice notice; /* RELAY_ENDED unless the relay said more */
         unsigned interrupts;
         bool reader_gone; /* nobody reads our output any more */
@@ -222,6 +223,7 @@ static void on_control(Attach *a) {
                         return;
                 a->notice = notice;
                 a->ended = true;
+                a->delivered = notice.event == RELAY_EXITED || notice.event == RELAY_SIGNALED || notice.event == RELAY_FAILED;
         }
         if (a->ended)
                 pump_close(&a->in);
@@ -261,7 +263,7 @@ static void on_output(Attach *a, Pump *p, const struct pollfd *fds, size_t n) {
                 a->reader_gone = true;
         else {
                 a->output_failed = true;
-                (void) log_error(r, "cannot write the output of job %" PRIu64 ": %s", a->id, strerror(-r));
+                (void) log_error(r, "cannot pass on the output of the job: %s", strerror(-r));
         }
 }
 
@@ -286,10 +288,12 @@ static bool output_is_idle(const Pump *p) {
         return !p->ready && p->start == p->end;
 }
 
-static int poll_timeout(const Attach *a, bool background) {
-        if (a->ended && a->control_fd < 0 && output_is_idle(&a->out) && output_is_idle(&a->err) && a->download_fd < 0)
-                return LEFTOVER_MSEC;
-        return background ? BACKGROUND_MSEC : -1;
+/* How long to wait for more output of a job that has ended; -1: as long as it takes. Normally not at all, not even for the
+ * relay to close the pipes. */
+static int rest_timeout(const Attach *a) {
+        if (!a->ended || a->download_fd >= 0 || !output_is_idle(&a->out) || !output_is_idle(&a->err))
+                return -1;
+        return a->delivered ? 0 : a->control_fd < 0 ? LEFTOVER_MSEC : -1;
 }
 
 /* The bus is polled while the call is outstanding only. Returns the timeout. */
@@ -309,9 +313,9 @@ static int attach_step(Attach *a) {
         struct pollfd fds[FDS_MAX] = {};
         size_t n = 4, n_in = 0, n_out, n_err, in, out, err;
         bool background = pump_is_open(&a->in) && in_background();
-        int timeout = poll_timeout(a, background), bus_timeout, r;
+        int rest = rest_timeout(a), timeout, r;
 
-        bus_timeout = poll_bus(a, fds + 0);
+        timeout = poll_bus(a, fds + 0);
         fds[1] = (struct pollfd) { .fd = a->signal_fd, .events = POLLIN };
         fds[2] = (struct pollfd) { .fd = a->control_fd, .events = POLLIN };
         fds[3] = (struct pollfd) { .fd = a->download_fd, .events = POLLIN };
@@ -323,10 +327,12 @@ static int attach_step(Attach *a) {
         err = n;
         n += n_err = pump_poll(&a->err, fds + n);
 
-        r = poll(fds, n, bus_timeout >= 0 ? bus_timeout : timeout);
+        if (timeout < 0)
+                timeout = rest >= 0 ? rest : background ? BACKGROUND_MSEC : -1;
+        r = poll(fds, n, timeout);
         if (r < 0)
                 return errno == EINTR ? 0 : log_error(-errno, "cannot wait for the job: %m");
-        if (r == 0 && timeout == LEFTOVER_MSEC) {
+        if (r == 0 && rest >= 0) {
                 pump_close(&a->out);
                 pump_close(&a->err);
                 return 0;

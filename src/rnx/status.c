@@ -63,7 +63,7 @@ static void field_print(const char *name, const char *format, ...) {
                 return;
         }
         safe = text_for_message(text, 65536);
-        printf("%11s: %s\n", name, safe ?: "");
+        printf("%11s%s %s\n", name, *name ? ":" : " ", safe ?: "");
 }
 
 static const char* size_text(uint64_t bytes, char **buffer) {
@@ -106,7 +106,7 @@ static void times_print(const JobRecord *j) {
         if (*text)
                 field_print("Submitted", "%s", text);
         timestamp_format(j->started_usec, text);
-        if (*text && !job_has_ended(j) && now > j->started_usec)
+        if (*text && !job_has_ended(j) && now >= j->started_usec + USEC_PER_SEC)
                 field_print("Started", "%s; %s ago", text, span_text((now - j->started_usec) / USEC_PER_SEC * USEC_PER_SEC, &span));
         else if (*text)
                 field_print("Started", "%s", text);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,9 +11,11 @@
 #define COLUMNS_MAX 16U
 #define CELL_MAX 65536U
 #define GAP 2U
+#define STDOUT_BUFFER (256U * 1024U)
 
 typedef struct Cell {
-        char *text;
+        const char *text;
+        char *owned;    /* what is to be freed, or NULL */
         unsigned width; /* columns on a terminal */
         Colour colour;
 } Cell;
@@ -28,11 +29,27 @@ struct Table {
         bool right[COLUMNS_MAX];
 };
 
+/* Nearly all text is plain ASCII, and a list may have 100,000 cells. */
+static bool text_is_plain(const char *s) {
+        for (; *s; s++)
+                if (*s < 0x20 || *s > 0x7e)
+                        return false;
+        return true;
+}
+
 /* Columns that the text takes; *size: bytes of it that fit into limit columns. */
 static unsigned text_width(const char *s, unsigned limit, size_t *ret_size) {
         mbstate_t state = {};
         unsigned width = 0;
         const char *p = s;
+
+        if (text_is_plain(s)) {
+                size_t n = strnlen(s, limit);
+
+                if (ret_size)
+                        *ret_size = n;
+                return (unsigned) n;
+        }
 
         (void) terminal_is_utf8();
         while (*p) {
@@ -79,15 +96,16 @@ Table* table_free(Table *t) {
         if (!t)
                 return NULL;
         for (size_t i = 0; i < t->n_cells; i++)
-                free(t->cells[i].text);
+                free(t->cells[i].owned);
         free(t->cells);
         free(t);
         return NULL;
 }
 
-int table_add(Table *t, const char *text, Colour c) {
+static int cell_add(Table *t, const char *text, bool copy, Colour c) {
         unsigned *width = &t->widths[t->n_cells % t->n_columns];
-        Cell *cell;
+        Cell cell = { .text = text && *text ? text : "-", .colour = c };
+        bool plain = text_is_plain(cell.text);
 
         if (t->n_cells == t->n_allocated) {
                 size_t n = t->n_allocated > 0 ? t->n_allocated * 2 : 64;
@@ -98,59 +116,62 @@ int table_add(Table *t, const char *text, Colour c) {
                 t->cells = cells;
                 t->n_allocated = n;
         }
+        if (!plain || copy) {
+                cell.owned = plain ? strdup(cell.text) : text_for_message(cell.text, CELL_MAX);
+                if (!cell.owned)
+                        return -ENOMEM;
+                cell.text = cell.owned;
+        }
 
-        cell = t->cells + t->n_cells;
-        *cell = (Cell) { .text = text_for_message(text && *text ? text : "-", CELL_MAX), .colour = c };
-        if (!cell->text)
-                return -ENOMEM;
-        cell->width = text_width(cell->text, UINT32_MAX, NULL);
-        if (cell->width > *width)
-                *width = cell->width;
-        t->n_cells++;
+        cell.width = plain ? (unsigned) strlen(cell.text) : text_width(cell.text, UINT32_MAX, NULL);
+        if (cell.width > *width)
+                *width = cell.width;
+        t->cells[t->n_cells++] = cell;
         return 0;
 }
 
-int table_addf(Table *t, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int r;
+int table_add(Table *t, const char *text, Colour c) {
+        return cell_add(t, text, true, c);
+}
 
-        va_start(ap, format);
-        r = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        return table_add(t, text, COLOUR_NORMAL);
+int table_add_borrowed(Table *t, const char *text, Colour c) {
+        return cell_add(t, text, false, c);
 }
 
 void table_align_right(Table *t, size_t column) {
         t->right[column] = true;
 }
 
+static void spaces_print(unsigned n) {
+        static const char spaces[] = "                                ";
+
+        for (; n >= sizeof(spaces) - 1; n -= (unsigned) sizeof(spaces) - 1)
+                (void) fwrite_unlocked(spaces, 1, sizeof(spaces) - 1, stdout);
+        (void) fwrite_unlocked(spaces, 1, n, stdout);
+}
+
 static void cell_print(const Table *t, size_t column, const char *text, unsigned width, Colour c, unsigned *left) {
         bool last = column + 1 == t->n_columns;
         unsigned pad = t->widths[column] - width;
-        size_t size = strlen(text);
         const char *more = "";
+        size_t size = strlen(text);
 
         if (width > *left && *left > 3) {
                 (void) text_width(text, *left - 3, &size);
                 more = "...";
         }
         if (t->right[column])
-                printf("%*s", (int) pad, "");
+                spaces_print(pad);
         if (c != COLOUR_NORMAL)
-                fputs(colour(c), stdout);
-        (void) fwrite(text, 1, size, stdout);
-        fputs(more, stdout);
+                fputs_unlocked(colour(c), stdout);
+        (void) fwrite_unlocked(text, 1, size, stdout);
+        fputs_unlocked(more, stdout);
         if (c != COLOUR_NORMAL)
-                fputs(colour(COLOUR_NORMAL), stdout);
+                fputs_unlocked(colour(COLOUR_NORMAL), stdout);
         if (!last)
-                printf("%*s", (int) ((t->right[column] ? 0 : pad) + GAP), "");
+                spaces_print((t->right[column] ? 0 : pad) + GAP);
         else
-                fputc('\n', stdout);
+                fputc_unlocked('\n', stdout);
 
         *left -= t->widths[column] + GAP < *left ? t->widths[column] + GAP : *left;
 }
@@ -171,6 +192,7 @@ static void heads_print(const Table *t, bool dashes) {
 }
 
 void table_print(const Table *t, bool legend, bool underline, unsigned columns) {
+        (void) setvbuf(stdout, NULL, _IOFBF, STDOUT_BUFFER);
         if (legend) {
                 heads_print(t, false);
                 if (underline)

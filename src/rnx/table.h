@@ -17,9 +17,10 @@ Table* table_new(const char *const *heads, size_t n_columns);
 Table* table_free(Table *t);
 DEFINE_CLEANUP(Table*, table_free);
 
-/* Fills the next cell, row by row; NULL is shown as "-". Control characters are replaced. 0 or -ENOMEM. */
+/* Fills the next cell, row by row; NULL and "" are shown as "-". Control characters are replaced. 0 or -ENOMEM. */
 int table_add(Table *t, const char *text, Colour c);
-int table_addf(Table *t, const char *format, ...) _printf_(2, 3);
+/* The same; text must live as long as the table. */
+int table_add_borrowed(Table *t, const char *text, Colour c);
 
 /* Numbers to the right. */
 void table_align_right(Table *t, size_t column);
