@@ -54,7 +54,12 @@ reboot_machine() {
 }
 
 fail() {
-        echo "FAILED at ${BASH_SOURCE[-1]##*/}:${BASH_LINENO[-3]:-?}: $*" >&2
+        local i
+
+        for ((i = 0; i < ${#FUNCNAME[@]} - 1; i++)); do
+                [ "${BASH_SOURCE[i + 1]}" != "$0" ] || break
+        done
+        echo "FAILED at ${0##*/}:${BASH_LINENO[i]:-?}: $*" >&2
         exit 1
 }
 
@@ -107,7 +112,7 @@ report() {
         printf '%-4s %7.2fs  %s\n' "$1" "$2" "$3"
         [ -z "${RESULTS:-}" ] || printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$RESULTS"
         case $1 in
-        FAIL) tail -n 60 "$4" | sed 's/^/        | /' ;;
+        FAIL) sed -E '/^\++ assert\.sh:[0-9]+: /d' "$4" | tail -n 60 | sed 's/^/        | /' ;;
         skip) grep -h '^SKIPPED: ' "$4" | tail -n 1 | sed 's/^SKIPPED: /        | /' || : ;;
         esac
 }
@@ -118,18 +123,30 @@ cases_of() {
 }
 
 run_case() {
-        trap '[ "$?" = 0 ] || [ "$?" = 77 ] || describe_machine; ! declare -F teardown >/dev/null || teardown' EXIT
+        complete=''
+        trap finish_case EXIT
         PS4='+ ${BASH_SOURCE##*/}:${LINENO}: '
         exec {BASH_XTRACEFD}>&2
-        ! declare -F setup >/dev/null || setup
+        if declare -F setup >/dev/null; then
+                setup
+        fi
         set -x
         "test_$1"
+        complete=1
 }
 
-describe_machine() {
+# At the end of a case, however it came about; $? is what it ended with.
+finish_case() {
+        local code=$?
+
         { set +x; } 2>/dev/null
-        echo "--- last words of joblet.service"
-        in_machine journalctl -b -q --no-pager -n 25 -o short-precise -u joblet.service || :
+        if [ "$code" != 77 ] && [ -z "$complete" ]; then
+                echo "--- last words of joblet.service"
+                in_machine journalctl -b -q --no-pager -n 25 -o short-precise -u joblet.service || :
+        fi
+        if declare -F teardown >/dev/null; then
+                teardown
+        fi
 } </dev/null
 
 # run_tests [PATTERN]: runs the cases whose full name contains PATTERN
