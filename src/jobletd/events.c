@@ -31,7 +31,7 @@ void event_job_ended(const Record *r) {
         const char *id = events[r->result].id ?: "MESSAGE_ID=" EVENT_JOB_FAILED;
         _cleanup_free_ char *duration = NULL;
 
-        if (r->started_usec > 0 && r->finished_usec >= r->started_usec)
+        if (r->result == JOB_RESULT_SUCCESS && r->started_usec > 0 && r->finished_usec >= r->started_usec)
                 (void) timespan_format(r->finished_usec - r->started_usec, 1000, &duration);
         (void) sd_journal_send("MESSAGE=Job %" PRIu64 " of uid %u %s%s%s.", r->id, r->owner, r->reason ?: "finished", duration ? " after " : "", duration ?: "",
                                id, "PRIORITY=%d", events[r->result].id ? events[r->result].priority : 5, JOB_FIELDS(r),

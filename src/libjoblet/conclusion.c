@@ -111,8 +111,8 @@ static int conclude_unit(Record *r, const Ending *e) {
 static void take_figures(Record *r, const Ending *e) {
         const RelayOutcome *o = e->outcome;
 
-        if (o && o->started_usec > 0 && r->started_usec == 0)
-                r->started_usec = o->started_usec;
+        if (o && o->started_usec > 0)
+                r->started_usec = o->started_usec; /* to the point; what is there is when we heard of it */
         r->finished_usec = o && o->finished_usec > 0 ? o->finished_usec : e->now_usec;
         r->cpu_usec = o && o->cpu_usec != UINT64_MAX ? o->cpu_usec : e->unit_cpu_usec;
         r->memory_peak = o && o->memory_peak != UINT64_MAX ? o->memory_peak : e->unit_memory_peak;

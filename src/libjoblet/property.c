@@ -96,6 +96,7 @@ static void append_limits(PropertyList *l, const Plan *p) {
 }
 
 int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n) {
+        static const char *const after[] = { "joblet.service", NULL }; /* so that a shutdown stops jobs before the daemon */
         PropertyList l = {};
 
         append(&l, (Property) { "Description", NULL, PROPERTY_STRING, .string = p->description });
@@ -103,7 +104,8 @@ int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n) {
         append(&l, (Property) { "Type", NULL, PROPERTY_STRING, .string = "exec" });
         append(&l, (Property) { "User", NULL, PROPERTY_STRING, .string = p->user });
         append(&l, (Property) { "RootDirectory", NULL, PROPERTY_STRING, .string = p->root });
-        append(&l, (Property) { "WorkingDirectory", NULL, PROPERTY_STRING, .string = p->relay ? "/work" : p->workdir });
+        if (!p->relay) /* else the relay goes there, once the workspace belongs to the job's user */
+                append(&l, (Property) { "WorkingDirectory", NULL, PROPERTY_STRING, .string = p->workdir });
         append(&l, (Property) { "BindReadOnlyPaths", NULL, PROPERTY_BINDS, .number = PLAN_BIND_READ_ONLY });
         append(&l, (Property) { "BindPaths", NULL, PROPERTY_BINDS, .number = PLAN_BIND_WRITABLE });
         append(&l, (Property) { "TemporaryFileSystem", NULL, PROPERTY_TMPFS });
@@ -112,7 +114,7 @@ int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n) {
                 append(&l, (Property) { "SyslogIdentifier", NULL, PROPERTY_STRING, .string = p->identifier });
                 append(&l, (Property) { "EnvironmentFiles", "EnvironmentFile", PROPERTY_FILES, .string = p->environment_file });
                 append(&l, (Property) { "LogExtraFields", NULL, PROPERTY_LOG_FIELDS });
-                append(&l, (Property) { "After", NULL, PROPERTY_STRINGS, .strings = (const char *const []) { "joblet.service", NULL } });
+                append(&l, (Property) { "After", NULL, PROPERTY_STRINGS, .strings = after });
         }
         append_limits(&l, p);
         if (p->network == NETWORK_NONE) {

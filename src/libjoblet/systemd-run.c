@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "property.h"
+#include "quantity.h"
 #include "strv.h"
 
 /* In lists of paths, blanks and quotes separate words and colons their parts. */
@@ -50,6 +51,9 @@ static int mounts_to_settings(const Plan *p, PlanMountKind kind, char ***setting
 }
 
 static int scalar_to_setting(const Property *property, const Plan *p, char ***settings) {
+        _cleanup_free_ char *span = NULL;
+        int r;
+
         switch (property->type) {
         case PROPERTY_BOOLEAN:
                 return strv_extend(settings, property->boolean ? "yes" : "no");
@@ -65,7 +69,8 @@ static int scalar_to_setting(const Property *property, const Plan *p, char ***se
                         return strv_extend(settings, "infinity");
                 return strv_extendf(settings, "%llu", (unsigned long long) property->number);
         case PROPERTY_USEC:
-                return strv_extendf(settings, "%lluus", (unsigned long long) property->number);
+                r = timespan_format(property->number, 1, &span);
+                return r < 0 ? r : strv_consume(settings, TAKE_PTR(span));
         case PROPERTY_CPU_QUOTA:
                 return strv_extendf(settings, "%llu%%", (unsigned long long) (property->number / (USEC_PER_SEC / 100)));
         case PROPERTY_CPU_SET:
