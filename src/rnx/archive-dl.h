@@ -32,7 +32,8 @@
         X(archive_read_free)                                                                                 \
         X(archive_read_new)                                                                                  \
         X(archive_read_next_header)                                                                          \
-        X(archive_read_open_fd)                                                                              \
+        X(archive_read_open)                                                                                 \
+        X(archive_set_error)                                                                                 \
         X(archive_read_support_format_empty)                                                                 \
         X(archive_read_support_format_tar)                                                                   \
         X(archive_write_close)                                                                               \

@@ -14,6 +14,7 @@
 #define RETRY_PAUSE_MAX_USEC (USEC_PER_SEC / 2)
 
 static sd_bus *the_bus = NULL;
+static bool reached = false;
 
 int bus_acquire(sd_bus **ret) {
         int r;
@@ -77,7 +78,11 @@ int bus_call_copy(sd_bus_message *m, bool interactive, sd_bus_message **ret) {
         return 0;
 }
 
-bool bus_error_is_transient(const sd_bus_error *e, int error, bool went_before) {
+void bus_was_reached(void) {
+        reached = true;
+}
+
+bool bus_error_is_transient(const sd_bus_error *e, int error) {
         static const char *const lost[] = {
                 SD_BUS_ERROR_NO_REPLY,
                 SD_BUS_ERROR_DISCONNECTED,
@@ -92,13 +97,13 @@ bool bus_error_is_transient(const sd_bus_error *e, int error, bool went_before) 
 
         if (!sd_bus_error_is_set(e)) {
                 if (error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE || error == -ESHUTDOWN)
-                        return true;
-                return went_before && (error == -ECONNREFUSED || error == -ENOENT);
+                        return reached = true;
+                return reached && (error == -ECONNREFUSED || error == -ENOENT);
         }
         for (size_t i = 0; i < ELEMENTSOF(lost); i++)
                 if (sd_bus_error_has_name(e, lost[i]))
-                        return true;
-        for (size_t i = 0; went_before && i < ELEMENTSOF(absent); i++)
+                        return reached = true;
+        for (size_t i = 0; reached && i < ELEMENTSOF(absent); i++)
                 if (sd_bus_error_has_name(e, absent[i]))
                         return true;
         return false;
@@ -149,12 +154,14 @@ int bus_call(sd_bus_message *m, sd_bus_error *reterr, sd_bus_message **ret_reply
                         r = bus_call_copy(m, interactive, &call);
                 if (r >= 0)
                         r = sd_bus_call(bus, call, UINT64_MAX, reterr, ret_reply);
-                if (r >= 0)
+                if (r >= 0) {
+                        reached = true;
                         return r;
+                }
 
                 if (!interactive && bus_error_wants_authorization(reterr))
                         interactive = true;
-                else if (!bus_error_is_transient(reterr, r, retry.deadline > 0) || !bus_retry(&retry))
+                else if (!bus_error_is_transient(reterr, r) || !bus_retry(&retry))
                         return r;
                 call = sd_bus_message_unref(call);
         }

@@ -43,9 +43,11 @@ int bus_call_copy(sd_bus_message *m, bool interactive, sd_bus_message **ret);
 /* Says in one line why a call failed; returns error. */
 int bus_error_print(const sd_bus_error *e, int error);
 
-/* Whether a failed call may succeed when repeated: jobletd or the bus went away. went_before: it has been reached or has
- * been lost by this process, so its name having no owner is no reason to give up. */
-bool bus_error_is_transient(const sd_bus_error *e, int error, bool went_before);
+/* Whether a failed call may succeed when repeated: jobletd or the bus went away. Once it has been there, its name having no
+ * owner is no reason to give up. */
+bool bus_error_is_transient(const sd_bus_error *e, int error);
+/* jobletd has answered, or has been lost while answering. */
+void bus_was_reached(void);
 /* Whether to ask the user and repeat; starts an agent on the terminal if there is none. */
 bool bus_error_wants_authorization(const sd_bus_error *e);
 

@@ -14,6 +14,7 @@
 #include "text.h"
 
 #define BLOCK (256U * 1024U)
+#define END_MARK 1024U /* zero bytes at the end of a tar stream; libarchive does not insist on them */
 #define COMPLAINTS_MAX 20U
 
 #define DISK_FLAGS                                                                                           \
@@ -23,6 +24,9 @@
 
 typedef struct Unpacker {
         const Run *run;
+        int fd;
+        char *buffer;
+        size_t n_zeros; /* at the end of what was read so far */
         struct archive *tar, *disk;
         size_t current; /* the download that disk writes to, n_downloads: none yet */
         bool *arrived;
@@ -146,8 +150,36 @@ static int entry_unpack(Unpacker *u, struct archive_entry *e) {
         return has_contents ? contents_copy(u, index, name) : 0;
 }
 
+static la_ssize_t stream_read(struct archive *a, void *userdata, const void **ret) {
+        Unpacker *u = userdata;
+        size_t zeros = 0;
+        ssize_t n;
+
+        do
+                n = read(u->fd, u->buffer, BLOCK);
+        while (n < 0 && errno == EINTR);
+        if (n < 0) {
+                sym_archive_set_error(a, errno, "cannot be read: %s", strerror(errno));
+                return -1;
+        }
+        while (zeros < (size_t) n && zeros < END_MARK && u->buffer[(size_t) n - 1 - zeros] == 0)
+                zeros++;
+        u->n_zeros = zeros == (size_t) n ? u->n_zeros + zeros : zeros;
+        *ret = u->buffer;
+        return n;
+}
+
+/* Reads what is behind the last entry and tells whether the sender came to its end. */
+static bool stream_is_complete(Unpacker *u) {
+        const void *data;
+
+        while (stream_read(u->tar, u, &data) > 0)
+                ;
+        return u->n_zeros >= END_MARK;
+}
+
 static int unpack(const Run *run, int fd) {
-        Unpacker u = { .run = run, .current = run->n_downloads };
+        Unpacker u = { .run = run, .fd = fd, .current = run->n_downloads };
         struct archive_entry *e;
         int r;
 
@@ -156,12 +188,13 @@ static int unpack(const Run *run, int fd) {
                 return r;
         (void) setlocale(LC_CTYPE, "C.UTF-8"); /* so that libarchive takes names as they are */
         u.tar = sym_archive_read_new();
+        u.buffer = malloc(BLOCK);
         u.arrived = calloc(run->n_downloads, sizeof(*u.arrived));
-        if (!u.tar || !u.arrived)
+        if (!u.tar || !u.buffer || !u.arrived)
                 return log_oom();
         (void) sym_archive_read_support_format_tar(u.tar);
         (void) sym_archive_read_support_format_empty(u.tar);
-        if (sym_archive_read_open_fd(u.tar, fd, BLOCK) != ARCHIVE_OK)
+        if (sym_archive_read_open(u.tar, &u, NULL, stream_read, NULL) != ARCHIVE_OK)
                 return tar_failed(&u);
 
         while ((r = sym_archive_read_next_header(u.tar, &e)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
@@ -171,6 +204,8 @@ static int unpack(const Run *run, int fd) {
         }
         if (r != ARCHIVE_EOF)
                 return tar_failed(&u);
+        if (!stream_is_complete(&u))
+                return log_error(-EIO, "the download broke off: its end is missing");
         if (u.disk && sym_archive_write_free(u.disk) != ARCHIVE_OK)
                 return log_error(-EIO, "--download=%s: cannot complete it", run->downloads[u.current].path);
 

@@ -147,6 +147,7 @@ static int call_accepted(Attach *a, sd_bus_message *reply) {
         if (r < 0)
                 return bus_error_print(NULL, r);
         a->accepted = true;
+        bus_was_reached();
         a->call = sd_bus_slot_unref(a->call);
         /* Only now: else the end of a pipe would never be seen. */
         run_fds_close(&a->theirs);
@@ -162,7 +163,7 @@ static int call_failed(Attach *a, const sd_bus_error *e, int error) {
                 a->interactive = true;
                 return 0;
         }
-        if (bus_error_is_transient(e, error, a->retry.deadline > 0) && bus_retry(&a->retry))
+        if (bus_error_is_transient(e, error) && bus_retry(&a->retry))
                 return 0;
         return bus_error_print(e, error);
 }
