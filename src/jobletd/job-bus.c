@@ -219,10 +219,8 @@ static int method_describe(sd_bus_message *m, void *userdata, sd_bus_error *erro
         r = authorize(j, m, ACTION_VIEW, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        /* One that is just ending has its figures in a moment */
-        if (j->phase == JOB_STOPPING || j->phase == JOB_INQUIRING)
-                return job_state_is_final(j->record->state) ? job_add_waiter(j, m) : job_send_record(j, m);
-        return job_send_record(j, m);
+        /* One that has just ended has its figures in a moment */
+        return job_state_is_final(j->record->state) ? job_add_waiter(j, m) : job_send_record(j, m);
 }
 
 static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -296,15 +296,43 @@ static void on_command_ended(Job *j, const RelayNotice *n) {
                 j->record->exit_code = 0;
                 j->record->finished_usec = now_realtime();
         }
+        /* The relay exits now; see watch_relay_process() */
+}
+
+static int on_relay_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Job *j = userdata;
+
+        drop_relay(j);
         job_stop_unit(j);
+        return 0;
+}
+
+/* The end of the relay is the end of the job: only then its unit is looked after, so that PID 1 is not told to stop what is just ending. */
+static int watch_relay_process(Job *j, pid_t pid) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        fd = pidfd_open(pid, 0);
+        if (fd < 0)
+                return -errno;
+        r = sd_event_add_io(j->manager->event, &j->pidfd_source, fd, EPOLLIN, on_relay_exit, j);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_io_fd_own(j->pidfd_source, true);
+        if (r >= 0)
+                TAKE_FD(fd);
+        return r;
 }
 
 /* The relay has arrived in its unit: its user is known now, and it is given all that the command needs. */
-static int on_hello(Job *j, const char *packet, uid_t uid) {
+static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
         int r;
 
-        if (!j->plan || uid == (uid_t) -1)
+        if (!j->plan || uid == (uid_t) -1 || pid <= 0 || j->pidfd_source)
                 return -EBADMSG;
+        r = watch_relay_process(j, pid);
+        if (r < 0)
+                return log_error_errno(r, "Failed to watch the relay of job %" PRIu64 ": %m", j->record->id);
         if (strlen(packet) == strlen("hello ") + 32) {
                 free(j->record->invocation_id);
                 j->record->invocation_id = strdup(packet + strlen("hello "));
@@ -325,11 +353,11 @@ static int on_hello(Job *j, const char *packet, uid_t uid) {
         return 0;
 }
 
-static int on_packet(Job *j, const char *packet, uid_t uid) {
+static int on_packet(Job *j, const char *packet, uid_t uid, pid_t pid) {
         int r;
 
         if (strncmp(packet, "hello", strlen("hello")) == 0)
-                return on_hello(j, packet, uid);
+                return on_hello(j, packet, uid, pid);
 
         relay_notice_done(&j->notice);
         r = relay_notice_parse(packet, &j->notice);
@@ -349,16 +377,17 @@ static int on_relay(sd_event_source *source, int fd, uint32_t revents, void *use
         while (j->relay_fd >= 0) {
                 _cleanup_free_ char *packet = NULL;
                 uid_t uid = (uid_t) -1;
+                pid_t pid = 0;
                 int fds[RELAY_FDS_MAX];
                 size_t n_fds = 0;
 
-                r = relay_receive(j->relay_fd, &packet, fds, &n_fds, &uid, NULL);
+                r = relay_receive(j->relay_fd, &packet, fds, &n_fds, &uid, &pid);
                 for (size_t i = 0; i < n_fds; i++)
                         safe_close(fds[i]); /* nobody is meant to send us any */
                 if (r == -EAGAIN)
                         return 0;
                 if (r > 0)
-                        r = on_packet(j, packet, uid);
+                        r = on_packet(j, packet, uid, pid);
                 else
                         r = r < 0 ? r : -ECONNRESET;
                 if (r < 0) {
@@ -448,16 +477,8 @@ void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *res
                 job_stop_unit(j);
 }
 
-static int on_relay_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Job *j = userdata;
-
-        drop_relay(j);
-        job_stop_unit(j);
-        return 0;
-}
-
 void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
-        int fd, r;
+        int r;
 
         if (!unit_exists) {
                 j->phase = JOB_STOPPING;
@@ -465,18 +486,11 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
                 return;
         }
         j->phase = JOB_LIVE;
-        fd = unit_lives && main_pid > 0 ? pidfd_open(main_pid, 0) : -EBADF;
-        if (fd < 0) {
+        r = unit_lives && main_pid > 0 ? watch_relay_process(j, main_pid) : -ESRCH;
+        if (r == -ESRCH)
                 job_stop_unit(j);
-                return;
-        }
-        r = sd_event_add_io(j->manager->event, &j->pidfd_source, fd, EPOLLIN, on_relay_exit, j);
-        if (r >= 0)
-                r = sd_event_source_set_io_fd_own(j->pidfd_source, true);
-        if (r < 0) {
+        else if (r < 0)
                 log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m", j->unit);
-                safe_close(fd);
-        }
 }
 
 /* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */

@@ -47,7 +47,7 @@ struct Job {
         /* While it lives */
         int relay_fd;
         sd_event_source *relay_source;
-        sd_event_source *pidfd_source; /* instead of relay_source after a restart of the daemon */
+        sd_event_source *pidfd_source; /* the relay itself; all that is left to watch after a restart of the daemon */
         RelayNotice notice;            /* how the relay said it ended; RELAY_STARTED until then */
 
         /* While it ends */
