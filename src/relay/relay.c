@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -18,9 +19,10 @@
 
 #include "figures.h"
 #include "relay.h"
-#include "strv.h"
+#include "text.h"
 
 #define EXIT_DAEMON_GONE 75 /* EX_TEMPFAIL: the job has not been begun */
+#define LOG_TEXT_MAX 4096U
 
 const char* work_directory(void) {
 #ifdef RELAY_TEST
@@ -37,6 +39,27 @@ uint64_t now_realtime(void) {
 
         (void) clock_gettime(CLOCK_REALTIME, &ts);
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000U;
+}
+
+void relay_log(int priority, const char *format, ...) {
+        _cleanup_free_ char *text = NULL, *shown = NULL, *line = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (n < 0) {
+                text = NULL;
+                return;
+        }
+        shown = text_for_message(text, LOG_TEXT_MAX);
+        if (!shown || asprintf(&line, "<%d>joblet: %s\n", priority, shown) < 0) {
+                line = NULL;
+                return;
+        }
+        if (send(STDERR_FILENO, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ENOTSOCK)
+                (void) !write(STDERR_FILENO, line, strlen(line));
 }
 
 /* What systemd tells the relay does not concern the command. */
@@ -166,13 +189,6 @@ static void describe_failure(const Relay *r, int code, char *message, RelayNotic
         *ret = (RelayNotice) { .event = RELAY_FAILED, .code = code < 0 ? 125 : code, .text = message };
 }
 
-static void report_failure(Relay *r, const RelayNotice *notice) {
-        _cleanup_free_ char *line = NULL;
-
-        if (notice->event == RELAY_FAILED && asprintf(&line, "<%d>joblet: %s\n", LOG_ERR, notice->text ?: "") >= 0)
-                (void) !send(STDERR_FILENO, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 static void describe_end(int status, RelayNotice *ret) {
         if (WIFSIGNALED(status))
                 *ret = (RelayNotice) { .event = RELAY_SIGNALED, .code = WTERMSIG(status) };
@@ -201,7 +217,8 @@ static void run(Relay *r, char **argv, RelayNotice *ret) {
                 return;
         }
         describe_failure(r, q, message, ret);
-        report_failure(r, ret);
+        if (ret->event == RELAY_FAILED)
+                relay_log(LOG_ERR, "%s", ret->text ?: "failed");
 }
 
 /* Says to everyone how it ended: to the file first, which is there when nobody else is. */

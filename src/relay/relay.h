@@ -32,6 +32,9 @@ const char* work_directory(void);
 
 uint64_t now_realtime(void);
 
+/* A line of the relay's own in the journal, when no stream is busy. */
+void relay_log(int priority, const char *format, ...) _printf_(2, 3);
+
 /* Signals and packets that have arrived. */
 void relay_handle_signals(Relay *r);
 void relay_handle_packets(Relay *r, int *fd);
