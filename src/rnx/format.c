@@ -5,7 +5,6 @@
 
 #include "format.h"
 #include "quantity.h"
-#include "strv.h"
 
 void timestamp_format(uint64_t usec, char ret[static 32]) {
         /* Lists have many: the local time is looked up once in a quarter of an hour, of which zones differ by multiples. */
@@ -188,59 +187,6 @@ int time_parse(const char *s, uint64_t now, uint64_t *ret) {
         if (size > 4 && strcmp(s + size - 4, " ago") == 0)
                 return ago_parse(s, size - 4, now, ret);
         return calendar_parse(s, t, ret);
-}
-
-static bool word_is_plain(const char *s) {
-        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./";
-
-        return *s && s[strspn(s, plain)] == 0;
-}
-
-static void word_quote(FILE *f, const char *s) {
-        bool control = false;
-
-        if (word_is_plain(s)) {
-                fputs(s, f);
-                return;
-        }
-
-        for (const unsigned char *p = (const unsigned char*) s; *p; p++)
-                control = control || *p < 0x20 || *p == 0x7f;
-        fputs(control ? "$'" : "'", f);
-        for (const char *p = s; *p; p++)
-                if (!control && *p == '\'')
-                        fputs("'\\''", f);
-                else if (control && (*p == '\'' || *p == '\\'))
-                        fprintf(f, "\\%c", *p);
-                else if (control && *p == '\n')
-                        fputs("\\n", f);
-                else if (control && ((unsigned char) *p < 0x20 || *p == 0x7f))
-                        fprintf(f, "\\%03o", (unsigned) *p);
-                else
-                        fputc(*p, f);
-        fputc('\'', f);
-}
-
-char* words_quote(char *const *words) {
-        char *text = NULL;
-        size_t size = 0;
-        FILE *f;
-        bool failed;
-
-        f = open_memstream(&text, &size);
-        if (!f)
-                return NULL;
-        STRV_FOREACH(w, words) {
-                if (w != words)
-                        fputc(' ', f);
-                word_quote(f, *w);
-        }
-        failed = ferror(f);
-        if (fclose(f) != 0 || failed) {
-                free(text);
-                return NULL;
-        }
-        return text;
 }
 
 int job_id_parse(const char *s, uint64_t *ret) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Times, commands and ids between people and programs. */
+/* Times and ids between people and programs. */
 
 #include <stdint.h>
 
@@ -15,9 +15,6 @@ void timestamp_format_precise(uint64_t usec, char ret[static 48]);
 /* What --since= takes: "10min ago" (or "-10min"), "@1700000000", RFC 3339, "YYYY-MM-DD[ HH:MM[:SS]]", "HH:MM[:SS]", "now",
  * "today", "yesterday". now: CLOCK_REALTIME in µs. Times without zone are local. 0, -EINVAL, -ERANGE. */
 int time_parse(const char *s, uint64_t now, uint64_t *ret);
-
-/* Words in one line as sh(1) would take them. NULL on OOM. */
-char* words_quote(char *const *words);
 
 /* "42", also as unit name. 0 or -EINVAL. */
 int job_id_parse(const char *s, uint64_t *ret);

@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 
 #include "bus.h"
-#include "format.h"
 #include "job.h"
 #include "quantity.h"
 #include "rnx.h"
 #include "run.h"
+#include "shell-quote.h"
 #include "strv.h"
 
 enum {
@@ -439,8 +439,7 @@ static int run_dry(const Run *run) {
         r = sd_bus_message_read_strv(reply, &words);
         if (r < 0)
                 return bus_error_print(NULL, r);
-        line = words_quote(words);
-        if (!line)
+        if (shell_quote(words, &line) < 0)
                 return log_oom();
         printf("%s\n", line);
         return 0;

@@ -18,7 +18,7 @@
 #include "pager.h"
 #include "quantity.h"
 #include "rnx.h"
-#include "strv.h"
+#include "shell-quote.h"
 #include "text.h"
 
 #define LINE_MAX_SHOWN 1024U
@@ -86,12 +86,13 @@ static uint64_t now_usec(void) {
 }
 
 static void head_print(const JobRecord *j) {
-        _cleanup_free_ char *command = words_quote(j->command), *safe = text_for_message(command ?: "", 4096);
-        _cleanup_free_ char *name = text_for_message(j->name ?: "", 256);
+        _cleanup_free_ char *command = NULL, *safe = NULL, *name = text_for_message(j->name ?: "", 256);
         bool failed = strcmp(j->state, "FAILED") == 0 || strcmp(j->state, "TIMEOUT") == 0;
         const char *dot = terminal_is_utf8() ? failed ? "×" : job_has_ended(j) ? "○" : "●" : failed ? "x" : "*";
         Colour c = job_state_colour(j->state);
 
+        if (shell_quote(j->command, &command) >= 0)
+                safe = text_for_message(command, 4096);
         printf("%s%s%s %" PRIu64 "%s%s - %s\n", colour(c), dot, colour(COLOUR_NORMAL), j->id, name && *name ? " " : "", name ?: "",
                safe ?: "");
         printf("%11s: %s%s%s\n", "State", colour(c), j->state, colour(COLOUR_NORMAL));
