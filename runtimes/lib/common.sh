@@ -23,7 +23,8 @@ recipe_load() {
         [[ $1 =~ ^[a-z0-9][a-z0-9.+-]*$ && -f $here/$1/recipe ]] ||
                 die "No recipe for '$1'. Known: $(recipes_list | paste -sd' ')."
         recipe_dir=$here/$1
-        name=$1 host_tools= architectures=x86_64
+        name=$1 host_tools= architectures=x86_64 base=host libs_dir=
+        debs= debs_whole= debs_leave= debs_backports=0 tools_whole= tools_leave=
         # shellcheck source=/dev/null
         . "$recipe_dir/recipe"
         for key in language version parts; do
@@ -44,6 +45,7 @@ host_check() {
         need awk mawk
         need zip zip
         need patchelf patchelf
+        need bwrap bubblewrap
         for tool in $host_tools; do need "${tool%%:*}" "${tool#*:}"; done
 }
 
@@ -88,7 +90,22 @@ lock_read() {
         export SOURCE_DATE_EPOCH
 }
 
-# One line of packages.json: kind, name, version, licence, digest (tab-separated until tree_describe).
+# Every program of a recipe's own, in a clean environment and as a job would see the tree: sandbox [OPTION...] COMMAND...
+sandbox() {
+        local options=()
+        while [[ $1 == --* ]]; do
+                case $1 in
+                --bind) options+=("$1" "$2" "$3") && shift 2 ;;
+                --work | --host) options+=("$1" "$2") && shift ;;
+                *) options+=("$1") ;;
+                esac
+                shift
+        done
+        [[ -f $tree/runtime.yml ]] || install -m 0644 "$recipe_dir/runtime.yml" "$tree/runtime.yml"
+        "$here/lib/sandbox" "${options[@]}" "$tree" "$@"
+}
+
+# One line of packages.json: kind, name, version, licence, digest with its kind (tab-separated until tree_describe).
 note_package() {
         local IFS=$'\t'
         printf '%s\n' "$*" >>"$work/packages.tsv"

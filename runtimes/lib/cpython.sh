@@ -28,7 +28,7 @@ lock_cpython() { debs_lock; }
 build_cpython() {
         local root=$work/root
         cpython_names
-        debs_unpack "$root"
+        debs_unpack debs "$root"
         say "Assembling CPython $python"
         mkdir -p "$tree/bin" "$py_lib" "$libs_dir"
         cp -a "$root/usr/bin/python$python" "$py_bin"

@@ -2,18 +2,27 @@
 # shellcheck shell=bash disable=SC1007,SC2015,SC2030,SC2031,SC2034,SC2154
 #
 # Debian binary packages, fetched and unpacked but never installed. mmdebstrap sets up a private apt (it knows the
-# default archive and checks its signature); lib/debs-fetch then runs inside as a hook. Recipe: debs_suite, debs.
+# default archive and checks its signature); lib/debs-fetch then runs inside as a hook.
+#
+# Recipe: debs_suite; debs (packages as they are), debs_whole (packages with all that they depend on), debs_leave (what
+# to leave out of those); debs_backports=1 adds the suite's backports. They are in debs.lock. tools_suite, tools_whole and
+# tools_leave name programs that only the build needs, in tools.lock: they come from Debian, too, so that the host needs
+# next to nothing.
 
-# debs_fetch LIST DIR: every package named in LIST ("name [version sha256]") is in DIR afterwards.
+# debs_fetch SUITE LIST DIR: every package named in LIST (see debs-fetch) is in DIR afterwards.
 debs_fetch() {
-        local mode=chrootless
+        local mode=chrootless hooks=()
         ((EUID)) || mode=root
         need mmdebstrap mmdebstrap
         need dpkg-deb dpkg
-        debs_list=$1 debs_dir=$2 debs_locked=$arg_locked \
-                mmdebstrap --quiet --variant=custom --mode="$mode" \
-                --customize-hook="$here/lib/debs-fetch" "$debs_suite" "$work/apt" >&2 ||
-                die "Fetching packages of Debian $debs_suite failed."
+        if ((${debs_backports:-0})); then
+                # shellcheck disable=SC2016
+                hooks=(--setup-hook='sed -n "s/^\(deb .*\) \([a-z]*\) main$/\1 \2-backports main/p" "$1/etc/apt/sources.list" | head -n 1 >"$1/etc/apt/sources.list.d/backports.list"')
+        fi
+        debs_list=$2 debs_dir=$3 debs_locked=$arg_locked \
+                mmdebstrap --quiet --variant=custom --mode="$mode" "${hooks[@]}" \
+                --customize-hook="$here/lib/debs-fetch" "$1" "$work/apt" >&2 ||
+                die "Fetching packages of Debian $1 failed."
         rm -rf "$work/apt"
 }
 
@@ -28,10 +37,13 @@ debs_keep() {
         mv "$cache/debs/.$digest.$$" "$cache/debs/$digest.deb"
 }
 
-# debs_unpack DIR: the packages of the lock, unpacked over each other in DIR, each noted for packages.json.
+# debs_unpack LOCK DIR: the packages of the lock, unpacked over each other in DIR; those of debs.lock are noted for
+# packages.json. Links in place of directories (/lib of a merged /usr) stay.
 debs_unpack() {
-        local dir=$1 missing=$work/debs-missing pool=$work/debs package version digest deb
+        local lock=$recipe_dir/$1.lock dir=$2 missing=$work/$1-missing pool=$work/$1-pool package version digest deb suite
         need dpkg-deb dpkg
+        [[ -f $lock ]] || die "$lock is missing; make it with --update-lock."
+        suite=$(awk '$1 == "suite" { print $2; exit }' "$lock")
         mkdir -p "$dir" "$pool"
         : >"$missing"
         while read -r package version digest; do
@@ -41,17 +53,19 @@ debs_unpack() {
                 else
                         printf '%s %s %s\n' "$package" "$version" "$digest" >>"$missing"
                 fi
-        done < <(awk 'NF == 3 && $1 !~ /^#/' "$recipe_dir/debs.lock")
+        done < <(awk 'NF == 3 && $1 !~ /^#/' "$lock")
         if [[ -s $missing ]]; then
-                say "Fetching $(wc -l <"$missing") packages of Debian $debs_suite"
-                debs_fetch "$missing" "$pool"
+                say "Fetching $(wc -l <"$missing") packages of Debian $suite"
+                debs_fetch "$suite" "$missing" "$pool"
                 while read -r package version digest; do
                         debs_keep "$pool/$package.deb"
                 done <"$missing"
         fi
         for deb in "$pool"/*.deb; do
-                dpkg-deb -x "$deb" "$dir"
-                debs_note "$deb" "$dir"
+                dpkg-deb --fsys-tarfile "$deb" |
+                        tar -x --keep-directory-symlink --no-same-owner --no-same-permissions -C "$dir" ||
+                        die "Unpacking ${deb##*/} failed."
+                if [[ $1 == debs ]]; then debs_note "$deb" "$dir"; fi
         done
 }
 
@@ -68,23 +82,44 @@ debs_note() {
                         sort -u | paste -sd, | sed 's/,/, /g')
                 install -D -m 0644 "$copyright" "$tree/share/licenses/debian/$package"
         fi
-        note_package deb "$package" "$version" "${licence:-see share/licenses/debian/$package}" "$(debs_digest "$deb")"
+        note_package deb "$package" "$version" "${licence:-see share/licenses/debian/$package}" "sha256 $(debs_digest "$deb")"
 }
 
-debs_lock() {
-        local pool=$work/debs deb
+# debs_lock_write LOCK SUITE: what the list $work/debs-wanted names.
+debs_lock_write() {
+        local pool=$work/$1-pool deb
         mkdir -p "$pool"
-        # shellcheck disable=SC2086
-        printf '%s\n' $debs >"$work/debs-wanted"
-        say "Resolving $(wc -l <"$work/debs-wanted") packages of Debian $debs_suite"
-        debs_fetch "$work/debs-wanted" "$pool"
+        say "Resolving packages of Debian $2"
+        debs_fetch "$2" "$work/debs-wanted" "$pool"
         {
                 printf '# Written by build --update-lock. Package, version, SHA-256.\n'
-                printf 'suite %s\nepoch %s\n' "$debs_suite" "$(date +%s)"
+                printf 'suite %s\n' "$2"
+                if [[ $1 == debs ]]; then printf 'epoch %s\n' "$(date +%s)"; fi
                 for deb in "$pool"/*.deb; do
                         printf '%s %s %s\n' "$(dpkg-deb -f "$deb" Package)" "$(dpkg-deb -f "$deb" Version)" "$(debs_digest "$deb")"
                 done
-        } >"$recipe_dir/debs.lock"
+        } >"$recipe_dir/$1.lock"
         for deb in "$pool"/*.deb; do debs_keep "$deb"; done
         rm -r "$pool"
 }
+
+# Once for a recipe, whichever of its parts asks first.
+debs_lock() {
+        ((!debs_locked_now)) || return 0
+        debs_locked_now=1
+        # shellcheck disable=SC2086
+        {
+                printf '%s\n' $debs
+                printf -- '+%s\n' $debs_whole
+                printf -- '-%s\n' $debs_leave
+        } | grep -E '^[-+]?[a-z]' >"$work/debs-wanted"
+        debs_lock_write debs "$debs_suite"
+        [[ -n $tools_whole ]] || return 0
+        # shellcheck disable=SC2086
+        {
+                printf -- '+%s\n' $tools_whole
+                printf -- '-%s\n' $tools_leave
+        } | grep -E '^[-+]?[a-z]' >"$work/debs-wanted"
+        debs_backports=0 debs_lock_write tools "$tools_suite"
+}
+debs_locked_now=0

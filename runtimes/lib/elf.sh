@@ -19,7 +19,7 @@ elf_files() {
 # in one that is installed on this host)? Libraries in a wheel's X.libs have none: they inherit that of the module that loads them, which names their directory.
 elf_find() {
         local dir rpath
-        [[ ! -e $libs_dir/$2 ]] || return 0
+        [[ -z $libs_dir || ! -e $libs_dir/$2 ]] || return 0
         [[ $1 != *.libs/* || ! -e ${1%/*}/$2 ]] || return 0
         rpath=$(patchelf --print-rpath "$1")
         local IFS=:
@@ -39,7 +39,8 @@ elf_close() {
                 for file in "${files[@]}"; do
                         for soname in $(patchelf --print-needed "$file" 2>/dev/null); do
                                 [[ ! $soname =~ $elf_host ]] && ! elf_find "$file" "$soname" || continue
-                                source=$(find "$libs_from/lib" "$libs_from/usr/lib" -name "$soname" -print -quit 2>/dev/null)
+                                source=$(find "${libs_from:-/nowhere}"/{lib,usr/lib} -name "$soname" -print -quit 2>/dev/null || :)
+                                [[ -n $libs_dir ]] || die "${file#"$tree"/} needs $soname, and the recipe bundles no libraries."
                                 [[ -n $source ]] || die "${file#"$tree"/} needs $soname, which no package of the lock has."
                                 cp -L "$source" "$libs_dir/$soname"
                                 chmod 0644 "$libs_dir/$soname"

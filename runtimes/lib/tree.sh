@@ -5,7 +5,7 @@
 
 tree_describe() {
         install -m 0644 "$recipe_dir/runtime.yml" "$tree/runtime.yml"
-        elf_check_glibc
+        if [[ $base == host ]]; then elf_check_glibc; fi
         sort -u "$work/packages.tsv" | awk -F'\t' -v name="$name" -v version="$version" -v epoch="$SOURCE_DATE_EPOCH" '
                 function quote(s) {
                         gsub(/[[:cntrl:]]/, " ", s); gsub(/\\/, "\\\\", s); gsub(/"/, "\\\"", s)
@@ -15,8 +15,9 @@ tree_describe() {
                         printf "{\n  \"runtime\": %s,\n  \"version\": %s,\n  \"locked\": %d,\n  \"packages\": [", quote(name), quote(version), epoch
                 }
                 {
-                        printf "%s\n    { \"kind\": %s, \"name\": %s, \"version\": %s, \"licence\": %s, \"sha256\": %s }", \
-                                (NR > 1 ? "," : ""), quote($1), quote($2), quote($3), quote($4), quote($5)
+                        split($5, digest, " ")
+                        printf "%s\n    { \"kind\": %s, \"name\": %s, \"version\": %s, \"licence\": %s, %s: %s }", \
+                                (NR > 1 ? "," : ""), quote($1), quote($2), quote($3), quote($4), quote(digest[1]), quote(digest[2])
                 }
                 END { print "\n  ]\n}" }' >"$tree/packages.json"
 }

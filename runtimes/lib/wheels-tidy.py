@@ -103,4 +103,4 @@ for path in glob.glob(os.path.join(bundled, "*.whl")):
 if set(metadata) != set(digests):
     sys.exit(f"error: installed and locked differ: {sorted(set(metadata) ^ set(digests))}")
 for name in sorted(digests):
-    print("pypi", name, metadata[name]["Version"], licence(metadata[name]), digests[name], sep="\t")
+    print("pypi", name, metadata[name]["Version"], licence(metadata[name]), "sha256 " + digests[name], sep="\t")
