@@ -12,7 +12,7 @@
 #include "strv.h"
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
-#define TREE_DEPTH_MAX 512U
+#define TREE_DEPTH_MAX 100U
 
 static int open_directory(const char *path, mode_t mode) {
         int fd;
@@ -184,9 +184,18 @@ int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
         return r < 0 ? r : file_read_at(f->outcomes_fd, name, OUTCOME_SIZE_MAX, ret, NULL);
 }
 
+static int move_up(int top_fd, int dir_fd, const char *name) {
+        static unsigned n;
+        _cleanup_free_ char *to = NULL;
+
+        if (asprintf(&to, ".joblet-deep-%u", n++) < 0)
+                return -ENOMEM;
+        return renameat2(dir_fd, name, top_fd, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
 /* Removes all below fd, which it closes. Nothing else touches the tree, but it was written by a job: no link is followed, no mount
- * point crossed (unlinkat() refuses one), and a tree too deep to walk is left, with an error. */
-static int remove_contents(int fd, unsigned depth) {
+ * point crossed (unlinkat() refuses one), and what is nested deeper than we care to recurse is first moved to the top. */
+static int remove_contents(int top_fd, int fd, unsigned depth) {
         _cleanup_closedir_ DIR *d = NULL;
         struct dirent *e;
         int result = 0;
@@ -196,8 +205,6 @@ static int remove_contents(int fd, unsigned depth) {
                 (void) safe_close(fd);
                 return -errno;
         }
-        if (depth > TREE_DEPTH_MAX)
-                return -ELOOP;
         while ((e = readdir(d))) {
                 int child, r;
 
@@ -209,23 +216,33 @@ static int remove_contents(int fd, unsigned depth) {
                         result = -errno;
                         continue;
                 }
+                if (depth >= TREE_DEPTH_MAX) {
+                        r = move_up(top_fd, dirfd(d), e->d_name);
+                        result = r < 0 && r != -EEXIST ? r : -EAGAIN;
+                        continue;
+                }
                 child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-                r = child < 0 ? -errno : remove_contents(child, depth + 1);
+                r = child < 0 ? -errno : remove_contents(top_fd, child, depth + 1);
                 if (r >= 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
                         r = -errno;
-                if (r < 0)
+                if (r < 0 && result != -EAGAIN)
                         result = r;
         }
         return result;
 }
 
 static int remove_tree(int parent_fd, const char *name) {
-        int fd, r;
+        int r;
 
-        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-                return errno == ENOENT ? 0 : -errno;
-        r = remove_contents(fd, 0);
+        do {
+                _cleanup_close_ int top_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                int fd;
+
+                if (top_fd < 0)
+                        return errno == ENOENT ? 0 : -errno;
+                fd = openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                r = fd < 0 ? -errno : remove_contents(top_fd, fd, 0);
+        } while (r == -EAGAIN); /* something came to the top that has to be walked once more */
         if (r < 0)
                 return r;
         return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;

@@ -116,8 +116,34 @@ static void answer_run(Job *j, const char *error_name, const char *error_text) {
                 log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ", ignoring: %m", j->record->id);
 }
 
+/* A former daemon ended before it could start this job, and so before it could tell anybody that it was accepted: it never was. Whoever
+ * repeats the call, with the same request id, starts anew. */
+static void job_drop(Job *j) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->run);
+        Manager *m = j->manager;
+        int r;
+
+        r = record_remove(m->records_fd, j->record->id);
+        if (r < 0 && r != -ENOENT)
+                log_warning_errno(r, "Failed to remove the record of job %" PRIu64 ", ignoring: %m", j->record->id);
+        job_files_remove(&m->files, m->event, j->record->id);
+        job_emit_signal(j, "JobRemoved");
+        m->n_live--;
+        manager_remove_job(m, j);
+
+        r = run ? sd_bus_enqueue_for_read(m->bus, run) : 0;
+        if (r < 0)
+                (void) sd_bus_reply_method_errno(run, r, NULL);
+}
+
+static bool was_never_started(const Job *j, const Ending *e) {
+        return j->resumed && j->record->state == JOB_INITIALIZING && !e->outcome &&
+                (!e->unit_result || strcmp(e->unit_result, "success") == 0 || e->unit_exit_status == RELAY_EXIT_NOT_BEGUN);
+}
+
 /* The end of a job whose unit has come to rest, with all that can be known. */
 static void conclude(Job *j, const Ending *ending) {
+        bool dropped = was_never_started(j, ending);
         int r;
 
         r = record_conclude(j->record, ending);
@@ -128,7 +154,10 @@ static void conclude(Job *j, const Ending *ending) {
                 if (r < 0)
                         log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->unit);
         }
-        job_settle(j);
+        if (dropped)
+                job_drop(j);
+        else
+                job_settle(j);
 }
 
 /* Before there is a unit: it cannot be set up at all. */
@@ -480,6 +509,7 @@ void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *res
 void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
         int r;
 
+        j->resumed = true;
         if (!unit_exists) {
                 j->phase = JOB_STOPPING;
                 on_stopped(j, /* unit_is_loaded= */ false);
@@ -522,6 +552,18 @@ static void job_settle(Job *j) {
         j->log_fds = NULL;
         j->n_log_fds = 0;
         job_emit_changed(j);
+}
+
+int job_repeat(Job *j, sd_bus_message *run) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (j->record->state == JOB_INITIALIZING && !j->run) {
+                j->run = sd_bus_message_ref(run);
+                return 1;
+        }
+        r = job_path(j->record->id, &path);
+        return r < 0 ? r : sd_bus_reply_method_return(run, "to", j->record->id, path);
 }
 
 int job_add_waiter(Job *j, sd_bus_message *m) {

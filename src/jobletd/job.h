@@ -43,6 +43,7 @@ struct Job {
         char *start_job;     /* object path of the start job of PID 1 */
         sd_bus_message *run; /* the call that submitted it, unanswered */
         bool start_pending;  /* StartTransientUnit has no reply yet */
+        bool resumed;        /* found when the daemon started */
 
         /* While it lives */
         int relay_fd;
@@ -72,6 +73,8 @@ DEFINE_CLEANUP(Job*, job_free);
 /* Puts a new job on its way, with what belongs to it: takes ownership of plan and of the descriptors of go; run is answered when the command
  * runs or cannot. Returns 0, or a negative errno with the job still owned by the caller. */
 int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run);
+/* Answers a call of Run() that repeats the one which made this job, as soon as it is known what became of that. */
+int job_repeat(Job *j, sd_bus_message *run);
 /* Asks PID 1 for the unit of a waiting job. */
 void job_start(Job *j);
 

@@ -73,15 +73,6 @@ static int check_limits(Manager *m, uid_t owner, sd_bus_error *error) {
         return 0;
 }
 
-/* A client that lost the connection repeats its call: it gets the job that the first one made. */
-static int answer_repeated(Job *j, sd_bus_message *message) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        r = job_path(j->record->id, &path);
-        return r < 0 ? r : sd_bus_reply_method_return(message, "to", j->record->id, path);
-}
-
 static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message, sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_(record_freep) Record *record = NULL;
@@ -135,9 +126,10 @@ static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *err
         if (r <= 0)
                 return r < 0 ? r : 1;
 
+        /* A client that lost the connection repeats its call: it gets the job that the first one made */
         j = request->request_id ? manager_find_request(m, owner, request->request_id) : NULL;
         if (j)
-                return answer_repeated(j, message);
+                return job_repeat(j, message);
         r = check_limits(m, owner, error);
         return r < 0 ? r : submit(m, request, &go, owner, message, error);
 }

@@ -353,9 +353,10 @@ static int reconcile(Manager *m) {
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < m->n_jobs; i++)
-                if (m->jobs[i]->phase == JOB_WAITING)
-                        job_resume(m->jobs[i], false, false, 0);
+        /* Backwards, since a job that never began goes away */
+        for (size_t i = m->n_jobs; i > 0; i--)
+                if (m->jobs[i - 1]->phase == JOB_WAITING)
+                        job_resume(m->jobs[i - 1], false, false, 0);
         return 0;
 }
 

@@ -20,6 +20,9 @@
 #define RELAY_PACKET_MAX (64U * 1024U)
 #define RELAY_FDS_MAX 8U
 
+/* How the relay exits if the daemon has gone before it said "go" (EX_TEMPFAIL). */
+#define RELAY_EXIT_NOT_BEGUN 75
+
 typedef enum RelayEvent {
         RELAY_STARTED,  /* "started": the command was executed */
         RELAY_EXITED,   /* "exited CODE": it ended, its output has been delivered before */

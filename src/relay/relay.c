@@ -21,7 +21,6 @@
 #include "relay.h"
 #include "text.h"
 
-#define EXIT_DAEMON_GONE 75 /* EX_TEMPFAIL: the job has not been begun */
 #define LOG_TEXT_MAX 4096U
 
 const char* work_directory(void) {
@@ -265,7 +264,7 @@ int main(int argc, char **argv) {
                 return 125;
         }
         if (set_up(&r) < 0 || say_hello(r.daemon_fd) < 0)
-                return EXIT_DAEMON_GONE;
+                return RELAY_EXIT_NOT_BEGUN;
 
         switch (wait_for_go(&r)) {
         case 1:
@@ -273,7 +272,7 @@ int main(int argc, char **argv) {
         case -EBADMSG:
                 return 125;
         default:
-                return EXIT_DAEMON_GONE;
+                return RELAY_EXIT_NOT_BEGUN;
         }
 
         run(&r, argv + 1, &notice);
