@@ -18,6 +18,8 @@
 #define RUNTIME_INTERFACE "org.joblet.Runtime1"
 
 #define ERROR_NO_SUCH_JOB "org.joblet.Error.NoSuchJob"
+#define ERROR_COMMAND_NOT_FOUND "org.joblet.Error.CommandNotFound"
+#define ERROR_COMMAND_NOT_EXECUTABLE "org.joblet.Error.CommandNotExecutable"
 
 static inline void message_cleanup(sd_bus_message **m) {
         sd_bus_message_unref(*m);

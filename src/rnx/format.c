@@ -45,6 +45,14 @@ void timestamp_format_precise(uint64_t usec, char ret[static 48]) {
                         strlen(cached_zone) == 5 ? cached_zone + 3 : "00");
 }
 
+int duration_format(uint64_t usec, char **ret) {
+        uint64_t accuracy = usec < 60 * USEC_PER_SEC ? 1000 : USEC_PER_SEC;
+
+        if (usec < accuracy)
+                usec = accuracy;
+        return timespan_format(usec / accuracy * accuracy, accuracy, ret);
+}
+
 /* ".123456" after the seconds, to µs. */
 static const char* fraction_parse(const char *s, uint64_t *usec) {
         uint64_t unit = USEC_PER_SEC / 10;

@@ -13,7 +13,6 @@
 #include "jobs.h"
 #include "json.h"
 #include "pager.h"
-#include "quantity.h"
 #include "rnx.h"
 #include "table.h"
 
@@ -111,7 +110,7 @@ static int line_add(Table *t, const JobLine *l, uint64_t now) {
         if (l->started > 0) {
                 uint64_t end = l->finished > 0 ? l->finished : now, usec = end > l->started ? end - l->started : 0;
 
-                r = timespan_format(usec, usec < 10 * USEC_PER_SEC ? 1000 : USEC_PER_SEC, &duration);
+                r = duration_format(usec, &duration);
                 if (r < 0)
                         return r;
         }
@@ -176,8 +175,9 @@ static int list_json(sd_bus_message *m) {
                         json_object_put(o);
                         return -ENOMEM;
                 }
-                if (json_add_uint(o, "id", l.id) < 0 || json_add_string(o, "name", l.name) < 0 ||
-                    json_add_string(o, "state", l.state) < 0 || json_add_string(o, "runtime", l.runtime) < 0 ||
+                if (json_add_uint(o, "id", l.id) < 0 || json_add_string(o, "name", *l.name ? l.name : NULL) < 0 ||
+                    json_add_string(o, "state", l.state) < 0 ||
+                    json_add_string(o, "runtime", *l.runtime ? l.runtime : NULL) < 0 ||
                     json_add_uint(o, "owner", l.owner) < 0 || json_add_string(o, "command", l.command) < 0 ||
                     json_add(o, "submitted_timestamp", timestamp_json(l.submitted)) < 0 ||
                     json_add(o, "started_timestamp", timestamp_json(l.started)) < 0 ||

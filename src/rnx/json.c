@@ -191,10 +191,12 @@ static int value_read(sd_bus_message *m, json_object **ret) {
         }
 }
 
-/* Numbers that stand for "none" on the bus. */
+/* What stands for "none" on the bus. */
 static bool value_is_unset(const char *key, json_object *value) {
         size_t n = strlen(key);
 
+        if (json_object_is_type(value, json_type_string))
+                return json_object_get_string_len(value) == 0;
         if (!json_object_is_type(value, json_type_int))
                 return false;
         if (n > 10 && strcmp(key + n - 10, "_timestamp") == 0)

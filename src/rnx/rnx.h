@@ -15,6 +15,8 @@ enum {
         EXIT_NO_SUCH_JOB = 4,   /* as systemctl status */
         EXIT_TIMEOUT = 124,     /* as timeout(1) */
         EXIT_OWN_FAILURE = 125, /* rnx run, rnx wait: not the job's own status */
+        EXIT_NOT_EXECUTABLE = 126,
+        EXIT_NOT_FOUND = 127,
 };
 
 typedef enum JsonMode {

@@ -156,7 +156,7 @@ static int call_accepted(Attach *a, sd_bus_message *reply) {
         return 0;
 }
 
-/* Returns 0 if the call is to be made again. */
+/* Returns 0 if the call is to be made again, or what to exit with. */
 static int call_failed(Attach *a, const sd_bus_error *e, int error) {
         a->call = sd_bus_slot_unref(a->call);
         if (!a->interactive && bus_error_wants_authorization(e)) {
@@ -165,7 +165,7 @@ static int call_failed(Attach *a, const sd_bus_error *e, int error) {
         }
         if (bus_error_is_transient(e, error) && bus_retry(&a->retry))
                 return 0;
-        return bus_error_print(e, error);
+        return run_error_print(e, error);
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
@@ -175,7 +175,8 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr)
         return 1;
 }
 
-/* Makes the call or looks for its reply. The same RequestId in each call makes it one job. */
+/* Makes the call or looks for its reply. The same RequestId in each call makes it one job. Returns 0, or after a message a
+ * negative errno or what to exit with. */
 static int attach_call(Attach *a, sd_bus_message **reply) {
         _cleanup_message_ sd_bus_message *m = NULL;
         sd_bus *bus;
@@ -351,14 +352,24 @@ static int attach_step(Attach *a) {
         return 0;
 }
 
+static bool is_plain_success(const Attach *a) {
+        return a->notice.event == RELAY_EXITED && a->notice.code == 0 && arg_json == JSON_OFF;
+}
+
+/* A short job is over before Run() replies. Only where nothing more is to be asked that does not matter. */
+static bool is_finished(const Attach *a) {
+        return a->ended && !pump_is_open(&a->out) && !pump_is_open(&a->err) && a->download_fd < 0 &&
+                (a->accepted || is_plain_success(a));
+}
+
 static int attach_loop(Attach *a) {
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r;
 
-        while (!a->ended || pump_is_open(&a->out) || pump_is_open(&a->err) || a->download_fd >= 0) {
+        while (!is_finished(a)) {
                 while (!a->accepted) {
                         r = attach_call(a, &reply);
-                        if (r < 0)
+                        if (r != 0)
                                 return r;
                         if (a->call)
                                 break; /* outstanding */
@@ -401,7 +412,7 @@ static int attach_status(const Attach *a) {
         _cleanup_(job_record_done) JobRecord record = {};
         _cleanup_json_ json_object *json = NULL;
 
-        if (a->notice.event == RELAY_EXITED && a->notice.code == 0 && arg_json == JSON_OFF)
+        if (is_plain_success(a))
                 return EXIT_SUCCESS;
         if (job_describe(a->id, "Wait", &record, arg_json != JSON_OFF ? &json : NULL) < 0)
                 return notice_status(a);
@@ -439,7 +450,7 @@ int run_attached(const Run *run) {
         r = attach_open(&a);
         if (r >= 0)
                 r = attach_loop(&a);
-        if (r < 0)
+        if (r != 0)
                 return r;
 
         signals_restore();

@@ -53,7 +53,7 @@ int run_detached(const Run *run) {
         run_fds_close(&fds);
         m = sd_bus_message_unref(m); /* it holds copies of the descriptors */
         if (r < 0)
-                return bus_error_print(&error, r);
+                return run_error_print(&error, r);
         r = sd_bus_message_read(reply, "to", &id, &path);
         if (r < 0)
                 return bus_error_print(NULL, r);

@@ -384,6 +384,15 @@ int run_message(const Run *run, const RunFds *fds, const char *member, sd_bus_me
         return 0;
 }
 
+int run_error_print(const sd_bus_error *e, int error) {
+        (void) bus_error_print(e, error);
+        if (sd_bus_error_has_name(e, ERROR_COMMAND_NOT_FOUND))
+                return EXIT_NOT_FOUND;
+        if (sd_bus_error_has_name(e, ERROR_COMMAND_NOT_EXECUTABLE))
+                return EXIT_NOT_EXECUTABLE;
+        return error;
+}
+
 static int request_id_make(Request *request) {
         char text[33], *message = NULL;
         uint8_t random[16];

@@ -42,6 +42,9 @@ void run_fds_close(RunFds *fds);
 /* A call of Run() or Plan(). fds may be NULL. 0, or a negative errno without a message. */
 int run_message(const Run *run, const RunFds *fds, const char *member, sd_bus_message **ret);
 
+/* Says why Run() failed. Returns what to exit with: 126 and 127 are the command's fault, else error. */
+int run_error_print(const sd_bus_error *e, int error);
+
 /* The two ways of running. Return the exit status or a negative errno after a message. */
 int run_attached(const Run *run);
 int run_detached(const Run *run);

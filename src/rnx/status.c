@@ -75,7 +75,7 @@ static const char* size_text(uint64_t bytes, char **buffer) {
 static const char* span_text(uint64_t usec, char **buffer) {
         free(*buffer);
         *buffer = NULL;
-        return timespan_format(usec, usec < 60 * USEC_PER_SEC ? 1000 : USEC_PER_SEC, buffer) >= 0 ? *buffer : "?";
+        return duration_format(usec, buffer) >= 0 ? *buffer : "?";
 }
 
 static uint64_t now_usec(void) {
