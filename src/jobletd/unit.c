@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "property.h"
 #include "strv.h"
@@ -33,7 +32,7 @@ static int append_mount(sd_bus_message *m, const PlanMount *mount) {
         switch (mount->kind) {
         case PLAN_BIND_READ_ONLY:
         case PLAN_BIND_WRITABLE:
-                return sd_bus_message_append(m, "(ssbt)", mount->source, mount->target, mount->optional, (uint64_t) MS_REC);
+                return sd_bus_message_append(m, "(ssbt)", mount->source, mount->target, mount->optional, PLAN_BIND_FLAGS);
         case PLAN_TMPFS:
                 return sd_bus_message_append(m, "(ss)", mount->target, mount->options ?: "");
         case PLAN_INACCESSIBLE: {

@@ -35,6 +35,10 @@ typedef enum PlanMountKind {
         _PLAN_MOUNT_KIND_MAX,
 } PlanMountKind;
 
+/* Binds are not recursive (norbind, no MS_REC): what is mounted below /usr is not the job's business. The root of the job itself is
+ * among that, with all that is mounted there, and would be seen twice. */
+#define PLAN_BIND_FLAGS UINT64_C(0)
+
 typedef struct PlanMount {
         PlanMountKind kind;
         char *source;  /* on the host; NULL for a tmpfs */

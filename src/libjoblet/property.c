@@ -21,6 +21,7 @@ static const SandboxProperty sandbox[] = {
 
         /* A file system, devices and processes of its own */
         { { "MountAPIVFS",             NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
+        { { "BindLogSockets",          NULL, PROPERTY_BOOLEAN, .boolean = false }, 257 }, /* since then the default is yes */
         { { "PrivateTmp",              NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "PrivateDevices",          NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "PrivateIPC",              NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },

@@ -36,7 +36,7 @@ static int mount_to_setting(const PlanMount *m, char ***settings) {
         source = escape_path(m->source);
         if (!source)
                 return -ENOMEM;
-        return strv_extendf(settings, "%s%s:%s", m->optional ? "-" : "", source, target);
+        return strv_extendf(settings, "%s%s:%s:norbind", m->optional ? "-" : "", source, target);
 }
 
 static int mounts_to_settings(const Plan *p, PlanMountKind kind, char ***settings) {
