@@ -4,7 +4,8 @@
 /* What jobletd, the relay inside a job and the attached client say to each other: packets of text over SOCK_SEQPACKET,
  * descriptors beside them. The relay is the main process of a job's unit and the parent of its command.
  *
- *   relay  -> daemon   "hello"                 first packet; its credentials (SCM_CREDENTIALS) tell uid and pid
+ *   relay  -> daemon   "hello [INVOCATION]"    first packet, with the invocation id of the unit; its credentials
+ *                                              (SCM_CREDENTIALS) tell uid and pid
  *   daemon -> relay    "go\nKEY=VALUE\n..."    with descriptors, see RelayGo; only then the command is started
  *   relay  -> both     RELAY_STARTED, RELAY_EXITED, RELAY_SIGNALED, RELAY_FAILED, RELAY_ENDED
  *   both   -> relay    "signal N"              sent to the command's process group

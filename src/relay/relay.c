@@ -89,18 +89,26 @@ static int set_up(Relay *r) {
         return r->signal_fd < 0 ? -errno : 0;
 }
 
-/* The first packet tells who this is, by its credentials, whether or not the daemon has asked for them already. */
+/* The first packet tells who this is, by its credentials, whether or not the daemon has asked for them already, and which
+ * run of the unit. */
 static int say_hello(int fd) {
+        _cleanup_free_ char *packet = NULL;
+        const char *invocation_id = getenv("INVOCATION_ID");
         struct ucred ucred = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
         union {
                 struct cmsghdr header;
                 char space[CMSG_SPACE(sizeof(ucred))];
         } control = {};
-        struct iovec iov = { .iov_base = (char*) "hello", .iov_len = strlen("hello") };
+        struct iovec iov;
         struct msghdr msg = {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
         };
 
+        if (asprintf(&packet, "hello%s%s", invocation_id ? " " : "", invocation_id ?: "") < 0) {
+                packet = NULL;
+                return -ENOMEM;
+        }
+        iov = (struct iovec) { .iov_base = packet, .iov_len = strlen(packet) };
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_CREDENTIALS;
         control.header.cmsg_len = CMSG_LEN(sizeof(ucred));
