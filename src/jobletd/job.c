@@ -5,19 +5,10 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 
-#include "bus-error.h"
-#include "conclusion.h"
 #include "events.h"
-#include "job.h"
+#include "job-internal.h"
 #include "log.h"
-#include "strv.h"
 #include "unit.h"
-
-#define WAITERS_MAX 256U
-#define LOG_FDS_MAX 64U
-
-static void job_stop_unit(Job *j);
-static void job_settle(Job *j);
 
 int job_path(uint64_t id, char **ret) {
         return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
@@ -46,14 +37,14 @@ int job_new(Manager *m, Record *record, Job **ret) {
         return 0;
 }
 
-static void drop_relay(Job *j) {
+void job_drop_relay(Job *j) {
         j->relay_source = sd_event_source_disable_unref(j->relay_source);
         j->pidfd_source = sd_event_source_disable_unref(j->pidfd_source);
         j->relay_fd = safe_close(j->relay_fd);
 }
 
 /* The call to PID 1 under way is answered, or of no interest any more. */
-static void drop_call(Job *j) {
+void job_drop_call(Job *j) {
         j->slot = sd_bus_slot_unref(j->slot);
         if (j->start_pending) {
                 j->start_pending = false;
@@ -62,7 +53,7 @@ static void drop_call(Job *j) {
 }
 
 /* What is needed only until the command runs. */
-static void drop_start(Job *j) {
+void job_drop_start(Job *j) {
         j->plan = plan_free(j->plan);
         relay_go_done(&j->go);
         j->go = RELAY_GO_NULL;
@@ -71,8 +62,8 @@ static void drop_start(Job *j) {
 Job* job_free(Job *j) {
         if (!j)
                 return NULL;
-        drop_relay(j);
-        drop_start(j);
+        job_drop_relay(j);
+        job_drop_start(j);
         sd_bus_slot_unref(j->slot);
         sd_bus_message_unref(j->run);
         for (size_t i = 0; i < j->n_waiters; i++)
@@ -90,219 +81,11 @@ Job* job_free(Job *j) {
         return NULL;
 }
 
-static void save(Job *j) {
+void job_save(Job *j) {
         int r = record_save(j->manager->records_fd, j->record);
 
         if (r < 0)
                 log_error_errno(r, "Failed to write the record of job %" PRIu64 ", it would be lost if jobletd ended now: %m", j->record->id);
-}
-
-/* Answers the call that submitted the job, once. */
-static void answer_run(Job *j, const char *error_name, const char *error_text) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->run);
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        if (!run)
-                return;
-        if (error_name)
-                r = sd_bus_reply_method_errorf(run, error_name, "job %" PRIu64 " %s", j->record->id, error_text);
-        else {
-                r = job_path(j->record->id, &path);
-                if (r >= 0)
-                        r = sd_bus_reply_method_return(run, "to", j->record->id, path);
-        }
-        if (r < 0)
-                log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ", ignoring: %m", j->record->id);
-}
-
-/* A former daemon ended before it could start this job, and so before it could tell anybody that it was accepted: it never was. Whoever
- * repeats the call, with the same request id, starts anew. */
-static void job_drop(Job *j) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->run);
-        Manager *m = j->manager;
-        int r;
-
-        r = record_remove(m->records_fd, j->record->id);
-        if (r < 0 && r != -ENOENT)
-                log_warning_errno(r, "Failed to remove the record of job %" PRIu64 ", ignoring: %m", j->record->id);
-        job_files_remove(&m->files, m->event, j->record->id);
-        job_emit_signal(j, "JobRemoved");
-        m->n_live--;
-        manager_remove_job(m, j);
-
-        r = run ? sd_bus_enqueue_for_read(m->bus, run) : 0;
-        if (r < 0)
-                (void) sd_bus_reply_method_errno(run, r, NULL);
-}
-
-static bool was_never_started(const Job *j, const Ending *e) {
-        return j->resumed && j->record->state == JOB_INITIALIZING && !e->outcome &&
-                (!e->unit_result || strcmp(e->unit_result, "success") == 0 || e->unit_exit_status == RELAY_EXIT_NOT_BEGUN);
-}
-
-/* The end of a job whose unit has come to rest, with all that can be known. */
-static void conclude(Job *j, const Ending *ending) {
-        bool dropped = was_never_started(j, ending);
-        int r;
-
-        r = record_conclude(j->record, ending);
-        if (r < 0)
-                log_error_errno(r, "Failed to conclude job %" PRIu64 ": %m", j->record->id);
-        if (j->was_failed) {
-                r = unit_reset_failed(j->manager->bus, j->unit);
-                if (r < 0)
-                        log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->unit);
-        }
-        if (dropped)
-                job_drop(j);
-        else
-                job_settle(j);
-}
-
-/* Before there is a unit: it cannot be set up at all. */
-static void fail_setup(Job *j, const char *text) {
-        const RelayOutcome outcome = {
-                .notice = { .event = RELAY_FAILED, .code = 125, .text = (char*) text },
-                .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
-        };
-        const Ending ending = { .outcome = &outcome, .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
-
-        conclude(j, &ending);
-}
-
-static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        *found = false;
-        r = job_files_read_outcome(&j->manager->files, j->record->id, &text);
-        if (r >= 0)
-                r = relay_outcome_parse(text, outcome);
-        if (r > 0)
-                *found = true;
-        else if (r < 0 && r != -ENOENT)
-                log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m", j->record->id);
-}
-
-static int parse_unit(sd_bus_message *m, char **ret_result, Ending *e) {
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *name, *result;
-                int32_t status;
-
-                r = sd_bus_message_read(m, "s", &name);
-                if (r >= 0 && strcmp(name, "Result") == 0) {
-                        r = sd_bus_message_read(m, "v", "s", &result);
-                        if (r >= 0) {
-                                *ret_result = strdup(result);
-                                r = *ret_result ? 0 : -ENOMEM;
-                        }
-                } else if (r >= 0 && strcmp(name, "ExecMainStatus") == 0) {
-                        r = sd_bus_message_read(m, "v", "i", &status);
-                        e->unit_exit_status = status;
-                } else if (r >= 0 && strcmp(name, "CPUUsageNSec") == 0) {
-                        r = sd_bus_message_read(m, "v", "t", &e->unit_cpu_usec);
-                        if (r >= 0 && e->unit_cpu_usec != UINT64_MAX)
-                                e->unit_cpu_usec /= 1000;
-                } else if (r >= 0 && strcmp(name, "MemoryPeak") == 0) /* since 255 */
-                        r = sd_bus_message_read(m, "v", "t", &e->unit_memory_peak);
-                else if (r >= 0)
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
-        _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
-        _cleanup_free_ char *result = NULL;
-        Ending ending = { .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
-        Job *j = userdata;
-        bool found;
-        int r;
-
-        j->slot = sd_bus_slot_unref(j->slot);
-        if (!sd_bus_message_is_method_error(m, NULL)) {
-                r = parse_unit(m, &result, &ending);
-                if (r < 0)
-                        log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m", j->unit);
-        }
-        read_outcome(j, &outcome, &found);
-        ending.outcome = found ? &outcome : NULL;
-        ending.unit_result = result;
-        conclude(j, &ending);
-        return 1;
-}
-
-/* No process of the job is left. */
-static void on_stopped(Job *j, bool unit_is_loaded) {
-        _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
-        bool found;
-        int r;
-
-        drop_relay(j);
-        read_outcome(j, &outcome, &found);
-        j->was_failed = unit_is_loaded && !(found && outcome.notice.event == RELAY_EXITED && outcome.notice.code == 0 && outcome_is_conclusive(&outcome));
-
-        if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
-                j->phase = JOB_INQUIRING;
-                r = unit_get_all(j->manager->bus, j->unit, "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->slot);
-                if (r >= 0)
-                        return;
-                log_warning_errno(r, "Failed to ask for the properties of %s, ignoring: %m", j->unit);
-        }
-
-        conclude(j, &(Ending) {
-                        .outcome = found ? &outcome : NULL,
-                        .unit_cpu_usec = UINT64_MAX,
-                        .unit_memory_peak = UINT64_MAX,
-                        .now_usec = now_realtime(),
-                 });
-}
-
-static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
-        Job *j = userdata;
-        const char *path;
-        int r;
-
-        j->slot = sd_bus_slot_unref(j->slot);
-        if (sd_bus_message_is_method_error(m, NULL)) {
-                if (!sd_bus_message_is_method_error(m, "org.freedesktop.systemd1.NoSuchUnit"))
-                        log_warning("Failed to stop %s, ignoring: %s", j->unit, sd_bus_message_get_error(m)->message);
-                on_stopped(j, /* unit_is_loaded= */ false);
-                return 1;
-        }
-        r = sd_bus_message_read(m, "o", &path);
-        if (r >= 0) {
-                free(j->stop_job);
-                j->stop_job = strdup(path);
-                r = j->stop_job ? 0 : -ENOMEM;
-        }
-        if (r < 0)
-                log_error_errno(r, "Failed to follow the end of %s: %m", j->unit);
-        return 1;
-}
-
-static void job_stop_unit(Job *j) {
-        int r;
-
-        if (j->phase >= JOB_STOPPING)
-                return;
-        j->phase = JOB_STOPPING;
-        drop_call(j);
-        r = unit_stop(j->manager->bus, j->unit, on_reply_of_stop, j, &j->slot);
-        if (r < 0) {
-                log_error_errno(r, "Failed to stop %s: %m", j->unit);
-                on_stopped(j, /* unit_is_loaded= */ false);
-        }
 }
 
 /* The command runs: from here on the daemon may go and come as it likes. */
@@ -310,10 +93,10 @@ static void on_command_started(Job *j) {
         j->phase = JOB_LIVE;
         j->record->state = JOB_RUNNING;
         j->record->started_usec = now_realtime();
-        save(j);
-        drop_start(j);
+        job_save(j);
+        job_drop_start(j);
         event_job_started(j->record);
-        answer_run(j, NULL, NULL);
+        job_answer_run(j, NULL, NULL);
         job_emit_changed(j);
 }
 
@@ -331,7 +114,7 @@ static void on_command_ended(Job *j, const RelayNotice *n) {
 static int on_relay_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Job *j = userdata;
 
-        drop_relay(j);
+        job_drop_relay(j);
         job_stop_unit(j);
         return 0;
 }
@@ -421,7 +204,7 @@ static int on_relay(sd_event_source *source, int fd, uint32_t revents, void *use
                         r = r < 0 ? r : -ECONNRESET;
                 if (r < 0) {
                         /* The relay has gone, or talks nonsense: either way its unit tells the rest */
-                        drop_relay(j);
+                        job_drop_relay(j);
                         job_stop_unit(j);
                 }
         }
@@ -443,10 +226,10 @@ static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *re
         const sd_bus_error *error = sd_bus_message_get_error(m);
         const char *path;
 
-        drop_call(j);
+        job_drop_call(j);
         if (error) {
                 log_error("Failed to start %s: %s", j->unit, error->message);
-                fail_setup(j, error->message);
+                job_fail_setup(j, error->message);
         } else if (sd_bus_message_read(m, "o", &path) >= 0)
                 j->start_job = strdup(path); /* without it only the quickest failures go by unnoticed until the relay is gone */
         manager_dispatch_starts(j->manager);
@@ -458,7 +241,7 @@ void job_start(Job *j) {
         int fds[2], r;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
-                fail_setup(j, strerror(errno));
+                job_fail_setup(j, strerror(errno));
                 return;
         }
         j->relay_fd = fds[0];
@@ -469,7 +252,7 @@ void job_start(Job *j) {
                 r = unit_start(j->manager->bus, j->plan, theirs, on_reply_of_start, j, &j->slot);
         if (r < 0) {
                 log_error_errno(r, "Failed to start %s: %m", j->unit);
-                fail_setup(j, strerror(-r));
+                job_fail_setup(j, strerror(-r));
                 return;
         }
         j->phase = JOB_STARTING;
@@ -501,7 +284,7 @@ int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
 
 void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *result) {
         if (j->stop_job && strcmp(j->stop_job, systemd_job) == 0 && j->phase == JOB_STOPPING)
-                on_stopped(j, /* unit_is_loaded= */ true);
+                job_on_stopped(j, /* unit_is_loaded= */ true);
         else if (j->start_job && strcmp(j->start_job, systemd_job) == 0 && strcmp(result, "done") != 0)
                 job_stop_unit(j);
 }
@@ -512,7 +295,7 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
         j->resumed = true;
         if (!unit_exists) {
                 j->phase = JOB_STOPPING;
-                on_stopped(j, /* unit_is_loaded= */ false);
+                job_on_stopped(j, /* unit_is_loaded= */ false);
                 return;
         }
         j->phase = JOB_LIVE;
@@ -523,86 +306,11 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
                 log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m", j->unit);
 }
 
-/* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
-static void job_settle(Job *j) {
-        bool ran = j->record->result != JOB_RESULT_SETUP;
-
-        j->phase = JOB_SETTLED;
-        drop_call(j);
-        j->manager->n_live--;
-        drop_relay(j);
-        drop_start(j);
-        save(j);
-        j->record->mounts = strv_free(j->record->mounts);
-        job_files_remove(&j->manager->files, j->manager->event, j->record->id);
-        event_job_ended(j->record);
-
-        answer_run(j, ran ? NULL : j->record->exit_code == 127 ? ERROR_COMMAND_NOT_FOUND :
-                   j->record->exit_code == 126 ? ERROR_COMMAND_NOT_EXECUTABLE : ERROR_SETUP_FAILED, j->record->reason);
-        for (size_t i = 0; i < j->n_waiters; i++) {
-                (void) job_send_record(j, j->waiters[i]);
-                sd_bus_message_unref(j->waiters[i]);
-        }
-        free(j->waiters);
-        j->waiters = NULL;
-        j->n_waiters = 0;
-        for (size_t i = 0; i < j->n_log_fds; i++)
-                safe_close(j->log_fds[i]);
-        free(j->log_fds);
-        j->log_fds = NULL;
-        j->n_log_fds = 0;
-        job_emit_changed(j);
-}
-
-int job_repeat(Job *j, sd_bus_message *run) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        if (j->record->state == JOB_INITIALIZING && !j->run) {
-                j->run = sd_bus_message_ref(run);
-                return 1;
-        }
-        r = job_path(j->record->id, &path);
-        return r < 0 ? r : sd_bus_reply_method_return(run, "to", j->record->id, path);
-}
-
-int job_add_waiter(Job *j, sd_bus_message *m) {
-        sd_bus_message **larger;
-
-        if (j->phase == JOB_SETTLED)
-                return job_send_record(j, m);
-        if (j->n_waiters >= WAITERS_MAX)
-                return -EBUSY;
-        larger = reallocarray(j->waiters, j->n_waiters + 1, sizeof *larger);
-        if (!larger)
-                return -ENOMEM;
-        j->waiters = larger;
-        j->waiters[j->n_waiters++] = sd_bus_message_ref(m);
-        return 1;
-}
-
-int job_add_log_fd(Job *j, int fd) {
-        int *larger;
-
-        if (j->phase == JOB_SETTLED) {
-                safe_close(fd);
-                return 0;
-        }
-        larger = j->n_log_fds < LOG_FDS_MAX ? reallocarray(j->log_fds, j->n_log_fds + 1, sizeof *larger) : NULL;
-        if (!larger) {
-                safe_close(fd);
-                return j->n_log_fds < LOG_FDS_MAX ? -ENOMEM : -EBUSY;
-        }
-        j->log_fds = larger;
-        j->log_fds[j->n_log_fds++] = fd;
-        return 0;
-}
-
 int job_stop(Job *j) {
         j->record->stop_requested = true;
-        save(j);
+        job_save(j);
         if (j->phase == JOB_WAITING)
-                fail_setup(j, "it was stopped before");
+                job_fail_setup(j, "it was stopped before");
         else
                 job_stop_unit(j);
         return 0;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What job.c, the way up, and job-end.c, the way down, need of each other. */
+
+#include "job.h"
+
+void job_save(Job *j);
+
+void job_drop_relay(Job *j);
+void job_drop_call(Job *j);
+void job_drop_start(Job *j);
+
+/* Answers the call that submitted the job, once: with the job, or with an error. */
+void job_answer_run(Job *j, const char *error_name, const char *error_text);
+
+/* Ends a job that has no unit, or none that could be set up. */
+void job_fail_setup(Job *j, const char *text);
+
+/* Makes sure that nothing of the unit is left, and then settles the job. */
+void job_stop_unit(Job *j);
+/* The same for a unit of which nothing is left. */
+void job_on_stopped(Job *j, bool unit_is_loaded);
