@@ -5,6 +5,8 @@
 # bundled libraries go) and libs_from (the unpacked packages they are copied from).
 
 elf_host='^(lib(c|m|dl|pthread|rt|util|resolv|anl)\.so\.[0-9]+|ld-linux-.*)$'
+# Libraries of the runtime that are found in other ways: a part may set a pattern.
+elf_own='^$'
 # The oldest C library that a host may have: Debian 12's.
 elf_glibc_max=36
 
@@ -38,7 +40,7 @@ elf_close() {
                 mapfile -t files < <(elf_files)
                 for file in "${files[@]}"; do
                         for soname in $(patchelf --print-needed "$file" 2>/dev/null); do
-                                [[ ! $soname =~ $elf_host ]] && ! elf_find "$file" "$soname" || continue
+                                [[ ! $soname =~ $elf_host && ! $soname =~ $elf_own ]] && ! elf_find "$file" "$soname" || continue
                                 source=$(find "${libs_from:-/nowhere}"/{lib,usr/lib} -name "$soname" -print -quit 2>/dev/null || :)
                                 [[ -n $libs_dir ]] || die "${file#"$tree"/} needs $soname, and the recipe bundles no libraries."
                                 [[ -n $source ]] || die "${file#"$tree"/} needs $soname, which no package of the lock has."

@@ -38,7 +38,7 @@ tree_seal() {
 # "# symlink PATH -> TARGET", "# executable PATH", "# directory PATH" (empty ones).
 manifest_write() {
         (
-                cd "$tree"
+                cd "$tree" || exit
                 find . -type l -printf '# symlink %P -> %l\n' | sort
                 find . -type f -perm /111 -printf '# executable %P\n' | sort
                 find . -type d -empty -printf '# directory %P\n' | sort
