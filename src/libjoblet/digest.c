@@ -6,7 +6,7 @@
 
 #define READ_SIZE (64U * 1024U)
 
-static void sha256_finish(struct sha256_ctx *context, char ret[static SHA256_HEX_SIZE]) {
+void sha256_finish(struct sha256_ctx *context, char ret[static SHA256_HEX_SIZE]) {
         static const char digits[] = "0123456789abcdef";
         uint8_t digest[SHA256_DIGEST_SIZE];
 

@@ -9,6 +9,10 @@
 /* 64 digits and the final NUL. */
 #define SHA256_HEX_SIZE 65U
 
+/* Ends a digest that was made with nettle's functions. */
+struct sha256_ctx;
+void sha256_finish(struct sha256_ctx *context, char ret[static SHA256_HEX_SIZE]);
+
 /* SHA-256 of bytes, in small hexadecimal digits. */
 void sha256_bytes(const void *data, size_t size, char ret[static SHA256_HEX_SIZE]);
 

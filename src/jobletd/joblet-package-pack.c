@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "joblet-package.h"
+#include "text.h"
+#include "tree-manifest.h"
+
+typedef struct Pack {
+        int dir_fd;
+        const FileTree *tree;
+        PackOptions options;
+} Pack;
+
+/* SOURCE_DATE_EPOCH, or the time of runtime.yml. */
+static int64_t package_time(const FileTree *t) {
+        const char *e = getenv("SOURCE_DATE_EPOCH");
+        const FileItem *manifest = file_tree_find(t, "runtime.yml");
+        char *end;
+        long long time;
+
+        if (e && *e) {
+                time = strtoll(e, &end, 10);
+                if (*end == 0 && time > 0 && time < INT32_MAX)
+                        return time;
+        }
+        return manifest && manifest->mtime > 0 && manifest->mtime < INT32_MAX ? manifest->mtime : 315532800; /* 1980, when zip begins */
+}
+
+/* The links of a package are checked when it is installed, so here, too: better now than then. */
+static int check_links(const Pack *p, const Manifest *m, char **reterr_message) {
+        const PackagePlan plan = {
+                .language = (char*) p->options.language,
+                .name = (char*) p->options.name,
+                .tree = (FileTree*) p->tree,
+        };
+
+        return package_plan_check_links(&plan, m->base == RUNTIME_BASE_SELF, reterr_message);
+}
+
+/* Whoever packs a tree that is not what it was should know. */
+static int compare_digests(const Pack *p, char **reterr_message) {
+        _cleanup_free_ char *old = NULL, *new = NULL;
+        size_t old_size = 0, new_size = 0;
+        int r;
+
+        r = tree_manifest_format(p->tree, &new, &new_size, reterr_message);
+        if (r < 0)
+                return r;
+        r = read_digests(p->dir_fd, &old, &old_size);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (old_size != new_size || memcmp(old, new, new_size) != 0)
+                fprintf(stderr, "warning\nthe files are not those of its " MANIFEST_DIGESTS_NAME ", which is made anew\n");
+        return 0;
+}
+
+/* Compressing is the work of one process; the other tells how far it is. */
+static int pack_alone(void *userdata, unsigned worker, char **reterr_message) {
+        const Pack *p = userdata;
+
+        return worker == 0 ? package_pack(p->dir_fd, p->tree, &p->options, STDOUT_FILENO, reterr_message) : 0;
+}
+
+static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_message) {
+        _cleanup_(manifest_freep) Manifest *m = NULL;
+        _cleanup_(file_tree_freep) FileTree *t = NULL;
+        _cleanup_close_ int dir_fd = -EBADF;
+        int r;
+
+        p->dir_fd = dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return message_set(reterr_message, -errno, "cannot open %s: %s", directory, strerror(errno));
+        r = manifest_load_at(dir_fd, "runtime.yml", &m, reterr_message);
+        if (r >= 0)
+                r = file_tree_scan(dir_fd, &t, reterr_message);
+        if (r < 0)
+                return r;
+        p->tree = t;
+        p->options.time = package_time(t);
+        r = check_links(p, m, reterr_message);
+        if (r >= 0)
+                r = hash_in_parallel(t, dir_fd, reterr_message);
+        if (r >= 0)
+                r = compare_digests(p, reterr_message);
+        if (r >= 0)
+                r = share_work(pack_alone, p, p->options.done, t->size, progress_fd, reterr_message);
+        return r;
+}
+
+int verb_pack(const char *directory, const char *language, const char *name, bool store, int progress_fd) {
+        Pack p = { .options = { .language = language, .name = name, .store = store, .done = share_memory(sizeof(uint64_t)) } };
+        _cleanup_free_ char *message = NULL;
+        int r;
+
+        r = p.options.done ? pack(directory, &p, progress_fd, &message) : -ENOMEM;
+        return package_result(stderr, r, message);
+}
