@@ -12,7 +12,11 @@
 /* A client that takes nothing for so long does not hold up a job that is being stopped. */
 #define STOP_PATIENCE_USEC (2U * USEC_PER_SEC)
 /* A journal that takes nothing for so long holds up nobody. */
+#ifdef RELAY_TEST
+#define JOURNAL_PATIENCE_USEC (USEC_PER_SEC / 2U)
+#else
 #define JOURNAL_PATIENCE_USEC (10U * USEC_PER_SEC)
+#endif
 
 static void read_signals(Relay *r) {
         struct signalfd_siginfo info;
@@ -117,8 +121,7 @@ static bool expired(uint64_t now, uint64_t since, uint64_t patience, uint64_t *t
         return false;
 }
 
-/* What time has to decide about a stream. */
-static void stream_check_time(Relay *r, Stream *s, uint64_t *timeout) {
+static void check_client(Relay *r, Stream *s, uint64_t *timeout) {
         uint64_t now = now_monotonic();
 
         /* The control socket tells a client that died from one that wants no more of this stream, as in "| head". */
@@ -130,9 +133,11 @@ static void stream_check_time(Relay *r, Stream *s, uint64_t *timeout) {
         if (stream_client_pending(s) && r->terminated && r->reaped && s->refused_usec == 0 &&
             expired(now, s->client_usec, STOP_PATIENCE_USEC, timeout))
                 stream_drop_client(s);
+}
 
+static void check_journal(Stream *s, uint64_t *timeout) {
         if (stream_journal_pending(s) && (s->finished || (s->client_fd >= 0 && s->copy == COPY_ALL)) &&
-            expired(now, s->journal_usec, JOURNAL_PATIENCE_USEC, timeout)) {
+            expired(now_monotonic(), s->journal_usec, JOURNAL_PATIENCE_USEC, timeout)) {
                 if (s->finished)
                         stream_drop_journal(s);
                 else
@@ -162,8 +167,9 @@ static bool settle(Relay *r, uint64_t *timeout) {
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
                 if (r->reaped)
                         stream_drain(r->streams + i);
-                stream_check_time(r, r->streams + i, timeout);
+                check_client(r, r->streams + i, timeout);
                 stream_settle(r->streams + i);
+                check_journal(r->streams + i, timeout);
         }
         tell_lost_journal(r);
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
