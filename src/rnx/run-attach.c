@@ -411,15 +411,19 @@ static int notice_status(const Attach *a) {
 static int attach_status(const Attach *a) {
         _cleanup_(job_record_done) JobRecord record = {};
         _cleanup_json_ json_object *json = NULL;
+        bool expected;
 
         if (is_plain_success(a))
                 return EXIT_SUCCESS;
         if (job_describe(a->id, "Wait", &record, arg_json != JSON_OFF ? &json : NULL) < 0)
                 return notice_status(a);
 
+        /* What the user or the reader of our output did is no news to them. */
+        expected = (a->interrupts > 0 && (record.exit_signal == SIGINT || record.exit_signal == SIGQUIT)) ||
+                (a->reader_gone && record.exit_signal == SIGPIPE);
         if (json)
                 (void) json_print(stderr, json);
-        else if (!arg_quiet && job_needs_words(&record) && !(a->reader_gone && record.exit_signal == SIGPIPE))
+        else if (!arg_quiet && !expected && job_needs_words(&record))
                 (void) log_error(0, "job %" PRIu64 " %s", a->id, record.reason);
         return job_exit_status(&record);
 }
