@@ -131,7 +131,8 @@ static int entry_unpack(Unpacker *u, struct archive_entry *e) {
         if (r < 0 || index >= u->run->n_downloads) {
                 _cleanup_free_ char *safe = text_for_message(given ?: "", 1024);
 
-                return log_error(-EBADMSG, "the download holds '%s', which no file asked for can be called; giving up", safe ?: "");
+                return log_error(-EBADMSG, "the download holds '%s', which no file asked for can be called; giving up",
+                                 safe ?: "");
         }
         name = entry_name_place(u->run->downloads[index].name, inner);
         if (!name)

@@ -8,8 +8,8 @@
 
 #include "cleanup.h"
 
-/* *ret_inner: what follows the base name, "" or "/...", within name. 0, or -EBADMSG for anything that is absolute, holds ".",
- * "..", empty components or has no index. */
+/* *ret_inner: what follows the base name, "" or "/...", within name. 0, or -EBADMSG for anything that is absolute,
+ * holds ".", "..", empty components or has no index. */
 int entry_name_parse(const char *name, size_t *ret_index, const char **ret_inner);
 
 /* The name at the destination: what replaces the base name, and inner. NULL on OOM. */

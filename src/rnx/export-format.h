@@ -34,5 +34,6 @@ typedef struct ExportReader {
 
 void export_reader_done(ExportReader *e);
 
-/* Returns 1, 0 at the end, -EPIPE if the stream ends within an entry, -EBADMSG, -EMSGSIZE, -ENOMEM or an errno of reading. */
+/* Returns 1, 0 at the end, -EPIPE if the stream ends within an entry, -EBADMSG, -EMSGSIZE, -ENOMEM or an errno of
+ * reading. */
 int export_read(ExportReader *e, LogEntry *ret);

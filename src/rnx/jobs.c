@@ -197,7 +197,8 @@ static int filter_append(sd_bus_message *m) {
         if (r >= 0 && arg_all)
                 r = sd_bus_message_append(m, "{sv}", "All", "b", true);
         if (r >= 0 && arg_limit > 0)
-                r = sd_bus_message_append(m, "{sv}", "Limit", "u", (uint32_t) (arg_limit < UINT32_MAX ? arg_limit : UINT32_MAX));
+                r = sd_bus_message_append(m, "{sv}", "Limit", "u",
+                                          (uint32_t) (arg_limit < UINT32_MAX ? arg_limit : UINT32_MAX));
         if (r >= 0 && n_arg_states > 0) {
                 const char *states[STATES_MAX + 1] = {};
 

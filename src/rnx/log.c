@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* rnx log: lines of stdout go to stdout, lines of stderr to stderr. A stream that breaks off, since jobletd was restarted, is
- * taken up behind the last line that came. */
+/* rnx log: lines of stdout go to stdout, lines of stderr to stderr. A stream that breaks off, since jobletd was
+ * restarted, is taken up behind the last line that came. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,12 +33,12 @@ enum {
 };
 
 const Option log_options[] = {
-        { OPTION_FOLLOW,     'f', "follow",     NULL,   "go on until the job has ended"                                      },
-        { OPTION_TAIL,       'n', "tail",       "N",    "only the last N lines"                                              },
-        { OPTION_SINCE,      0,   "since",      "TIME", "only lines since then (10min ago, today, 14:30, 2026-11-23 14:30)"  },
-        { OPTION_TIMESTAMPS, 't', "timestamps", NULL,   "begin each line with its time"                                      },
-        { OPTION_STDOUT,     0,   "stdout",     NULL,   "only what the job wrote to its standard output"                     },
-        { OPTION_STDERR,     0,   "stderr",     NULL,   "only what the job wrote to its standard error"                      },
+        { OPTION_FOLLOW,     'f', "follow",     NULL,   "go on until the job has ended"                   },
+        { OPTION_TAIL,       'n', "tail",       "N",    "only the last N lines"                           },
+        { OPTION_SINCE,      0,   "since",      "TIME", "only lines since then (10min ago, today, 14:30)" },
+        { OPTION_TIMESTAMPS, 't', "timestamps", NULL,   "begin each line with its time"                   },
+        { OPTION_STDOUT,     0,   "stdout",     NULL,   "only what the job wrote to its standard output"  },
+        { OPTION_STDERR,     0,   "stderr",     NULL,   "only what the job wrote to its standard error"   },
         {}
 };
 
@@ -52,8 +52,8 @@ static int since_parse(const char *value) {
         (void) clock_gettime(CLOCK_REALTIME, &ts);
         r = time_parse(value, (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000, &arg_query.since_usec);
         if (r < 0)
-                return log_error(r, "--since=%s: must be a time such as '10min ago', today, 14:30, '2026-11-23 14:30' or @1700000000",
-                                 value);
+                return log_error(r, "--since=%s: must be a time such as '10min ago', today, 14:30, '2026-11-23 14:30' or "
+                                    "@1700000000", value);
         return 0;
 }
 

@@ -25,7 +25,8 @@ static int id_print(uint64_t id, const char *path) {
                 unit = NULL;
                 return log_oom();
         }
-        if (json_add_uint(o, "id", id) < 0 || json_add_string(o, "unit", unit) < 0 || json_add_string(o, "object_path", path) < 0)
+        if (json_add_uint(o, "id", id) < 0 || json_add_string(o, "unit", unit) < 0 ||
+            json_add_string(o, "object_path", path) < 0)
                 return log_oom();
         return json_print(stdout, o);
 }
