@@ -167,6 +167,12 @@ int bus_call(sd_bus_message *m, sd_bus_error *reterr, sd_bus_message **ret_reply
         }
 }
 
+/* The message names the action; only this one comes with membership of a group. */
+static const char* access_way_out(const char *text) {
+        return strstr(text, "org.joblet.run") ? "ask an administrator to add you to the group joblet" :
+                                                "administrators may do this, try it as one";
+}
+
 int bus_error_print(const sd_bus_error *e, int error) {
         static const char *const absent[] = {
                 SD_BUS_ERROR_SERVICE_UNKNOWN,
@@ -195,10 +201,8 @@ int bus_error_print(const sd_bus_error *e, int error) {
         }
 
         if (sd_bus_error_has_name(e, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return log_error(error, "authorization is needed, and nobody can be asked for it here: %s; ask an "
-                                        "administrator to add you to the group joblet", text);
+                return log_error(error, "%s, and nobody can be asked for a password here; %s", text, access_way_out(text));
         if (sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
-                return log_error(error, "access denied: %s; ask an administrator to add you to the group joblet or to "
-                                        "allow it in polkit", text);
+                return log_error(error, "%s; %s", text, access_way_out(text));
         return log_error(error, "%s", text);
 }
