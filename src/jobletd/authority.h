@@ -13,6 +13,7 @@
 #define ACTION_USE_HOST_NETWORK "org.joblet.use-host-network"
 #define ACTION_MANAGE_OWN_JOBS "org.joblet.manage-own-jobs"
 #define ACTION_MANAGE_JOBS "org.joblet.manage-jobs"
+#define ACTION_MANAGE_RUNTIMES "org.joblet.manage-runtimes"
 
 typedef struct Authority Authority;
 

@@ -7,6 +7,8 @@
 #define ERROR_NO_SUCH_RUNTIME "org.joblet.Error.NoSuchRuntime"
 #define ERROR_AMBIGUOUS_RUNTIME "org.joblet.Error.AmbiguousRuntime"
 #define ERROR_INVALID_RUNTIME "org.joblet.Error.InvalidRuntime"
+#define ERROR_RUNTIME_IN_USE "org.joblet.Error.RuntimeInUse"
+#define ERROR_INVALID_PACKAGE "org.joblet.Error.InvalidPackage"
 #define ERROR_INVALID_OPTION "org.joblet.Error.InvalidOption"
 #define ERROR_JOB_RUNNING "org.joblet.Error.JobRunning"
 #define ERROR_NOT_RUNNING "org.joblet.Error.NotRunning"

@@ -10,6 +10,7 @@ int bus_register(Manager *m);
 int manager_bus_register(Manager *m);
 int job_bus_register(Manager *m);
 int runtime_bus_register(Manager *m);
+int runtime_manage_bus_register(Manager *m);
 
 /* /org/joblet/runtime/NAME for a runtime, escaped. */
 int runtime_path(const char *name, char **ret);

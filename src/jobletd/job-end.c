@@ -11,6 +11,7 @@
 #include "events.h"
 #include "job-internal.h"
 #include "log.h"
+#include "runtime-life.h"
 #include "strv.h"
 #include "unit.h"
 
@@ -48,6 +49,7 @@ static void job_settle(Job *j) {
         job_save(j);
         j->record->mounts = strv_free(j->record->mounts);
         job_files_remove(&j->manager->files, j->manager->event, j->record->id);
+        runtimes_job_ended(j->manager);
         event_job_ended(j->record);
 
         job_answer_run(j, ran ? NULL : j->record->exit_code == 127 ? ERROR_COMMAND_NOT_FOUND :

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "log-reader.h"
 #include "log.h"
+#include "spawn-program.h"
 #include "strv.h"
 
 #define READERS_MAX 256U
@@ -46,38 +46,6 @@ static int make_arguments(const LogQuery *q, char ***ret) {
         return 0;
 }
 
-/* Standard input is the pipe that tells the end, standard output the one to the client. */
-static int spawn(char **argv, int stdin_fd, int stdout_fd, pid_t *ret) {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, defaults;
-        int r;
-
-        sigemptyset(&none);
-        sigemptyset(&defaults);
-        sigaddset(&defaults, SIGPIPE);
-        r = -posix_spawn_file_actions_init(&actions);
-        if (r < 0)
-                return r;
-        r = -posix_spawnattr_init(&attributes);
-        if (r >= 0) {
-                r = -posix_spawn_file_actions_adddup2(&actions, stdin_fd, STDIN_FILENO);
-                if (r >= 0)
-                        r = -posix_spawn_file_actions_adddup2(&actions, stdout_fd, STDOUT_FILENO);
-                if (r >= 0)
-                        r = -posix_spawnattr_setsigmask(&attributes, &none);
-                if (r >= 0)
-                        r = -posix_spawnattr_setsigdefault(&attributes, &defaults);
-                if (r >= 0)
-                        r = -posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-                if (r >= 0)
-                        r = -posix_spawn(ret, argv[0], &actions, &attributes, argv, environ);
-                (void) posix_spawnattr_destroy(&attributes);
-        }
-        (void) posix_spawn_file_actions_destroy(&actions);
-        return r;
-}
-
 int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *ret_end) {
         _cleanup_close_ int log_read = -EBADF, log_write = -EBADF, end_read = -EBADF, end_write = -EBADF;
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
@@ -99,7 +67,8 @@ int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *
         end_read = fds[0];
         end_write = fds[1];
 
-        r = spawn(argv, end_read, log_write, &pid);
+        /* Standard input is the pipe that tells the end, standard output the one to the client. */
+        r = spawn_program(argv, (const SpawnFd []) {{ end_read, STDIN_FILENO }, { log_write, STDOUT_FILENO }}, 2, &pid);
         if (r < 0)
                 return log_error_errno(r, "Failed to start %s: %m", argv[0]);
         r = sd_event_add_child(event, &source, pid, WEXITED, on_reader_exit, NULL);

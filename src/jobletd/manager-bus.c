@@ -271,46 +271,6 @@ static int method_get_job(sd_bus_message *message, void *userdata, sd_bus_error 
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
 }
 
-static int append_runtime(sd_bus_message *reply, const Runtime *runtime) {
-        _cleanup_free_ char *path = NULL;
-        const Manifest *manifest = runtime->manifest;
-        int r;
-
-        r = runtime_path(runtime->name, &path);
-        if (r < 0)
-                return r;
-        return sd_bus_message_append(reply, "(osssstss)", path, runtime->name, runtime->display_name, manifest ? manifest->version : "",
-                                     manifest ? runtime_type_to_string(manifest->type) : "", runtime->size,
-                                     manifest ? manifest->description : "", runtime->problem ?: "");
-}
-
-static int method_list_runtimes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Runtime **runtimes = NULL;
-        Manager *m = userdata;
-        size_t n = 0;
-        int r;
-
-        r = sd_bus_message_skip(message, "a{sv}");
-        if (r < 0)
-                return r;
-        r = authority_check(m->authority, message, ACTION_VIEW, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = store_enumerate(m->store, &runtimes, &n);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(osssstss)");
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                r = append_runtime(reply, runtimes[i]);
-        runtime_free_array(runtimes, n);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_message_send(reply);
-}
-
 static int method_get_runtime(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(runtime_freep) Runtime *runtime = NULL;
         _cleanup_free_ char *path = NULL;
@@ -369,8 +329,6 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("ListJobs", SD_BUS_ARGS("a{sv}", filter), SD_BUS_RESULT("a(tosssusttti)", jobs), method_list_jobs,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetJob", SD_BUS_ARGS("t", id), SD_BUS_RESULT("o", job), method_get_job, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ListRuntimes", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(osssstss)", runtimes), method_list_runtimes,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetRuntime", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", runtime), method_get_runtime,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("t", id, "o", job), 0),
@@ -390,6 +348,8 @@ int bus_register(Manager *m) {
                 r = job_bus_register(m);
         if (r >= 0)
                 r = runtime_bus_register(m);
+        if (r >= 0)
+                r = runtime_manage_bus_register(m);
         if (r >= 0)
                 r = sd_bus_add_object_manager(m->bus, NULL, "/org/joblet");
         return r;

@@ -11,6 +11,7 @@
 #include "host.h"
 #include "job.h"
 #include "log.h"
+#include "runtime-life.h"
 #include "unit.h"
 
 #define ID_RESERVE 256U /* how many ids are reserved ahead on disk */
@@ -375,6 +376,7 @@ int manager_startup(Manager *m) {
         r = job_files_sweep(&m->files, m->event, is_wanted, m);
         if (r < 0)
                 return log_error_errno(r, "Failed to clean up after former jobs: %m");
+        runtimes_sweep(m, /* unfinished= */ true);
         /* Only now: whoever calls finds everything in its place */
         r = sd_bus_request_name(m->bus, "org.joblet", 0);
         if (r < 0)

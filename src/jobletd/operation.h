@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A method call that is answered by a run of joblet-package. It ends when the program ends; a client that vanishes ends it,
+ * unless it is kept. */
+
+#include <stdbool.h>
+
+#include "manager.h"
+#include "spawn-program.h"
+
+#define OPERATIONS_MAX 16U
+#define OPERATION_RESULT_MAX (256U * 1024U)
+
+typedef struct Operation Operation;
+
+/* What the program said: error 0 and the lines after "ok", or a negative errno and its message. Whoever takes over takes
+ * the message of the call with it. */
+typedef void (*OperationFunction)(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata);
+
+typedef struct OperationStart {
+        char *const *words;     /* after the name of the program */
+        int input_fd;           /* standard input, or -EBADF */
+        int progress_fd;        /* or -EBADF */
+        sd_bus_message *call;   /* kept until the end, or NULL */
+        bool keep;              /* goes on without the client */
+        OperationFunction done;
+        void *userdata;         /* freed with free() after done */
+} OperationStart;
+
+/* Takes ownership of userdata on success. Returns 0, -EBUSY if there are too many, or another negative errno. */
+int operation_start(Manager *m, const OperationStart *start);
+
+unsigned operation_count(void);
