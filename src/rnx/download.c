@@ -216,7 +216,8 @@ static int unpack(const Run *run, int fd) {
         return r < 0 ? r : 0;
 }
 
-int download_start(const Run *run, int fd, pid_t *ret_pid) {
+int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid) {
+        RunFds copy = *theirs;
         sigset_t none;
         pid_t pid;
 
@@ -224,6 +225,7 @@ int download_start(const Run *run, int fd, pid_t *ret_pid) {
         if (pid < 0)
                 return log_error(-errno, "cannot start unpacking the download: %m");
         if (pid == 0) {
+                run_fds_close(&copy);
                 (void) sigemptyset(&none);
                 (void) sigprocmask(SIG_SETMASK, &none, NULL);
                 (void) signal(SIGINT, SIG_IGN); /* meant for the job */

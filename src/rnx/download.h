@@ -8,5 +8,6 @@
 
 #include "run.h"
 
-/* Starts the unpacking of what comes from fd, which stays with the caller. The child ends with 0 if everything came. */
-int download_start(const Run *run, int fd, pid_t *ret_pid);
+/* Starts the unpacking of what comes from fd, which stays with the caller. The child ends with 0 if everything came; it keeps none of
+ * theirs, since an end of a pipe that it held itself would never be seen. */
+int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid);

@@ -72,7 +72,7 @@ static void field_take(LogEntry *entry, const char *name, size_t name_size, cons
         else if (is(name, name_size, "PRIORITY"))
                 entry->priority = (int) (number(value, size) % 8);
         else if (is(name, name_size, "_LINE_BREAK"))
-                entry->end = is(value, size, "nul") ? LINE_END_NUL : LINE_END_NONE;
+                entry->end = LINE_END_NONE; /* whatever it is: a newline is no break */
 }
 
 /* Parses what is in the buffer. Returns 1, 0 if the entry is not complete, -EBADMSG. */

@@ -12,7 +12,6 @@
 
 typedef enum LineEnd {
         LINE_END_NEWLINE,
-        LINE_END_NUL,
         LINE_END_NONE, /* the rest of the line follows as an entry of its own, or it was the last */
 } LineEnd;
 

@@ -138,7 +138,7 @@ static FILE* line_output(const LogEntry *e) {
 
 static int line_print_json(const LogEntry *e, const char *message, size_t size) {
         _cleanup_json_ json_object *o = json_object_new_object();
-        static const char *const ends[] = { "newline", "nul", "none" };
+        static const char *const ends[] = { "newline", "none" };
 
         if (!o || json_add_uint(o, "timestamp", e->realtime) < 0 ||
             json_add_string(o, "stream", e->priority == PRIORITY_STDERR ? "stderr" : "stdout") < 0 ||
@@ -173,7 +173,7 @@ static int line_print(const LogEntry *e) {
         }
         (void) fwrite_unlocked(message, 1, size, f);
         if (e->end != LINE_END_NONE)
-                fputc_unlocked(e->end == LINE_END_NUL ? 0 : '\n', f);
+                fputc_unlocked('\n', f);
         at_start[is_stderr] = e->end != LINE_END_NONE;
         return ferror(f) ? -EIO : 0;
 }

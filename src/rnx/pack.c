@@ -202,7 +202,7 @@ int pack(const UploadList *l, int fd) {
                 const Upload *u = l->uploads + i;
 
                 p.option = u->option;
-                r = tree_walk(u->option, u->path, u->name, pack_one, &p);
+                r = tree_walk(u->option, u->path, u->name, u->follow, pack_one, &p);
                 if (r < 0)
                         return r;
         }

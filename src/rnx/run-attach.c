@@ -271,7 +271,7 @@ static void on_output(Attach *a, Pump *p, const struct pollfd *fds, size_t n) {
 
 static void on_download(Attach *a, short events) {
         /* Nothing came, not even an end mark: the job never got so far. */
-        if (events & POLLIN && download_start(a->run, a->download_fd, &a->unpacker) < 0)
+        if (events & POLLIN && download_start(a->run, a->download_fd, &a->theirs, &a->unpacker) < 0)
                 a->output_failed = true;
         a->download_fd = safe_close(a->download_fd);
 }

@@ -10,6 +10,7 @@
 #include "pager.h"
 #include "quantity.h"
 #include "rnx.h"
+#include "runtime.h"
 #include "strv.h"
 #include "table.h"
 #include "text.h"
@@ -146,7 +147,7 @@ static int runtime_find(const char *name, char **ret_path) {
         return *ret_path ? 0 : log_oom();
 }
 
-static const char* info_string(json_object *o, const char *key) {
+const char* runtime_string(json_object *o, const char *key) {
         json_object *value;
 
         return json_object_object_get_ex(o, key, &value) && json_object_is_type(value, json_type_string) ?
@@ -180,7 +181,7 @@ static int info_architectures(json_object *list, char **ret) {
 
 static int info_print(json_object *o, const char *name) {
         _cleanup_free_ char *architectures = NULL;
-        const char *min = info_string(o, "min_memory"), *recommended = info_string(o, "recommended_memory");
+        const char *min = runtime_string(o, "min_memory"), *recommended = runtime_string(o, "recommended_memory");
         json_object *packages = info_list(o, "packages");
         int r;
 
@@ -189,11 +190,11 @@ static int info_print(json_object *o, const char *name) {
                 return r;
 
         pager_open();
-        info_line("Runtime: ", info_string(o, "name"));
-        info_line("Type: ", info_string(o, "type"));
-        info_line("Version: ", info_string(o, "version"));
-        info_line("Description: ", info_string(o, "description"));
-        info_line("Problem: ", info_string(o, "problem"));
+        info_line("Runtime: ", runtime_string(o, "name"));
+        info_line("Type: ", runtime_string(o, "type"));
+        info_line("Version: ", runtime_string(o, "version"));
+        info_line("Description: ", runtime_string(o, "description"));
+        info_line("Problem: ", runtime_string(o, "problem"));
 
         if (*min || *recommended || *architectures) {
                 printf("\nRequirements:\n");
@@ -210,14 +211,13 @@ static int info_print(json_object *o, const char *name) {
         return 0;
 }
 
-int verb_runtime_info(int argc, char *argv[]) {
+int runtime_describe(const char *name, json_object **ret) {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_json_ json_object *o = NULL;
         _cleanup_free_ char *path = NULL;
         int r;
 
-        r = runtime_find(argv[0], &path);
+        r = runtime_find(name, &path);
         if (r < 0)
                 return r;
         r = bus_call_new(path, "org.freedesktop.DBus.Properties", "GetAll", &m);
@@ -229,10 +229,18 @@ int verb_runtime_info(int argc, char *argv[]) {
         r = bus_call(m, &error, &reply);
         if (r < 0)
                 return bus_error_print(&error, r);
+        r = json_from_properties(reply, ret);
+        return r < 0 ? log_error(r, "cannot read about runtime '%s': %s", name, strerror(-r)) : 0;
+}
 
-        r = json_from_properties(reply, &o);
-        if (r >= 0)
-                r = arg_json != JSON_OFF ? json_print(stdout, o) : info_print(o, argv[0]);
+int verb_runtime_info(int argc, char *argv[]) {
+        _cleanup_json_ json_object *o = NULL;
+        int r;
+
+        r = runtime_describe(argv[0], &o);
+        if (r < 0)
+                return r;
+        r = arg_json != JSON_OFF ? json_print(stdout, o) : info_print(o, argv[0]);
         if (r < 0)
                 return log_error(r, "cannot show runtime '%s': %s", argv[0], strerror(-r));
         return 0;

@@ -13,6 +13,7 @@
 
 typedef struct Walk {
         const char *option;
+        bool follow;
         TreeFunction function;
         void *userdata;
 } Walk;
@@ -85,10 +86,10 @@ static const char* type_name(mode_t mode) {
 }
 
 static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *path, const char *name, unsigned depth) {
-        int r, nofollow = depth > 0 ? AT_SYMLINK_NOFOLLOW : 0;
+        int r, nofollow = w->follow && depth == 0 ? 0 : AT_SYMLINK_NOFOLLOW;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
-        TreeEntry e = { .dir_fd = dir_fd, .file = file, .follow = depth == 0, .path = path, .name = name, .st = &st };
+        TreeEntry e = { .dir_fd = dir_fd, .file = file, .follow = !nofollow, .path = path, .name = name, .st = &st };
 
         if (fstatat(dir_fd, file, &st, nofollow) < 0)
                 return log_error(-errno, "%s=%s: %s", w->option, path, strerror(errno));
@@ -109,8 +110,8 @@ static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *p
         return fd >= 0 ? directory_walk(w, fd, path, name, depth) : 0;
 }
 
-int tree_walk(const char *option, const char *path, const char *name, TreeFunction function, void *userdata) {
-        const Walk w = { .option = option, .function = function, .userdata = userdata };
+int tree_walk(const char *option, const char *path, const char *name, bool follow, TreeFunction function, void *userdata) {
+        const Walk w = { .option = option, .follow = follow, .function = function, .userdata = userdata };
 
         return entry_walk(&w, AT_FDCWD, path, path, name, 0);
 }

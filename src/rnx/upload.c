@@ -30,8 +30,8 @@ static int count_one(const TreeEntry *e, void *userdata) {
 }
 
 /* Takes ownership of path and name, also on failure. */
-static int list_append(UploadList *l, const char *option, char *path, char *name) {
-        Upload *grown, u = { .option = option, .path = path, .name = name };
+static int list_append(UploadList *l, const char *option, char *path, char *name, bool follow) {
+        Upload *grown, u = { .option = option, .path = path, .name = name, .follow = follow };
         int r;
 
         if (!path || !name) {
@@ -46,7 +46,7 @@ static int list_append(UploadList *l, const char *option, char *path, char *name
                         return r;
                 }
 
-        r = tree_walk(option, path, name, count_one, l);
+        r = tree_walk(option, path, name, follow, count_one, l);
         if (r < 0) {
                 upload_done(&u);
                 return r;
@@ -84,7 +84,7 @@ int upload_add(UploadList *l, const char *path) {
         }
         if (!*base)
                 return log_error(-EINVAL, "--upload=%s: has no name of its own, use --upload-dir", path);
-        return list_append(l, "--upload", TAKE_PTR(clean), strdup(base));
+        return list_append(l, "--upload", TAKE_PTR(clean), strdup(base), true);
 }
 
 int upload_add_contents(UploadList *l, const char *path) {
@@ -106,7 +106,7 @@ int upload_add_contents(UploadList *l, const char *path) {
                         continue;
                 if (asprintf(&inner, "%s/%s", path, e->d_name) < 0)
                         inner = NULL;
-                r = list_append(l, "--upload-dir", inner, strdup(e->d_name));
+                r = list_append(l, "--upload-dir", inner, strdup(e->d_name), false);
                 if (r < 0)
                         return r;
         }

@@ -14,6 +14,7 @@ typedef struct Upload {
         const char *option; /* as given, for messages */
         char *path;         /* here */
         char *name;         /* below /work */
+        bool follow;        /* a link means what it points to */
 } Upload;
 
 typedef struct UploadList {

@@ -53,7 +53,7 @@ static void test_pieces(void **state) {
                 assert_int_equal(export_read(&reader, &e), 1);
                 assert_message(&e, "a\nb\0c", 5);
                 assert_int_equal(e.priority, 6);
-                assert_int_equal(e.end, LINE_END_NUL);
+                assert_int_equal(e.end, LINE_END_NONE);
 
                 assert_int_equal(export_read(&reader, &e), 1);
                 assert_message(&e, "", 0);
