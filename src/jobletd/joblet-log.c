@@ -55,8 +55,6 @@ static int open_journal(sd_journal **ret) {
                 r = add_match(j, "_SYSTEMD_UNIT", arg_unit);
         if (r >= 0)
                 r = add_match(j, "_TRANSPORT", "stdout");
-        if (r >= 0 && arg_invocation)
-                r = add_match(j, "_SYSTEMD_INVOCATION_ID", arg_invocation);
         if (r < 0)
                 return log_error_errno(r, "Failed to open the journal: %m");
         *ret = TAKE_PTR(j);
@@ -106,6 +104,19 @@ static int write_field(sd_journal *j, const char *field) {
         return 0;
 }
 
+/* Of a job with the same number, before the state directory was lost? journald cannot tell the invocation of a process that was gone when it
+ * looked: such lines are taken. */
+static bool is_of_another(sd_journal *j) {
+        static const char field[] = "_SYSTEMD_INVOCATION_ID=";
+        const size_t n = sizeof field - 1;
+        const void *data;
+        size_t size;
+
+        if (!arg_invocation || sd_journal_get_data(j, "_SYSTEMD_INVOCATION_ID", &data, &size) < 0)
+                return false;
+        return size != n + strlen(arg_invocation) || memcmp((const char*) data + n, arg_invocation, size - n) != 0;
+}
+
 static int write_entry(sd_journal *j) {
         static const char *const fields[] = { "PRIORITY", "_LINE_BREAK", "MESSAGE" };
         _cleanup_free_ char *cursor = NULL;
@@ -131,6 +142,8 @@ static int write_entries(sd_journal *j) {
         int r;
 
         while ((r = sd_journal_next(j)) > 0) {
+                if (is_of_another(j))
+                        continue;
                 r = write_entry(j);
                 if (r < 0)
                         return log_error_errno(r, "Failed to read an entry of the journal: %m");
