@@ -152,19 +152,38 @@ static int append_mounts(sd_bus_message *m, char *const *mounts) {
 }
 
 /* Ended jobs keep their mounts on disk only. */
+static int append_mounts_of(sd_bus_message *m, const Job *j) {
+        _cleanup_(record_freep) Record *record = NULL;
+        int r;
+
+        if (j->record->mounts)
+                return append_mounts(m, j->record->mounts);
+        r = record_load(j->manager->records_fd, j->record->id, /* with_mounts= */ true, &record);
+        return r < 0 ? r : append_mounts(m, record->mounts);
+}
+
 static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
                       sd_bus_error *error) {
-        _cleanup_(record_freep) Record *record = NULL;
         Job *j = userdata;
         int r;
 
         r = check_reader(j, bus, error);
-        if (r < 0)
-                return r;
-        if (j->record->mounts)
-                return append_mounts(reply, j->record->mounts);
-        r = record_load(j->manager->records_fd, j->record->id, /* with_mounts= */ true, &record);
-        return r < 0 ? r : append_mounts(reply, record->mounts);
+        return r < 0 ? r : append_mounts_of(reply, j);
+}
+
+static int append_described_mounts(sd_bus_message *m, const Job *j) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "Mounts");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "a(sss)");
+        if (r >= 0)
+                r = append_mounts_of(m, j);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 int job_send_record(Job *j, sd_bus_message *m) {
@@ -192,6 +211,8 @@ int job_send_record(Job *j, sd_bus_message *m) {
         }
         if (r >= 0)
                 r = sd_bus_message_append(reply, "{sv}{sv}", "Unit", "s", j->unit, "Slice", "s", slice);
+        if (r >= 0)
+                r = append_described_mounts(reply, j);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_message_send(reply);
