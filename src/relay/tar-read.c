@@ -249,8 +249,8 @@ static int records_parse(TarReader *r, Extension *x, char *text, size_t size) {
                 uint64_t length;
                 int q;
 
-                if (!decimal_parse(&p, &length) || *p != ' ' || length > size || text[length - 1] != '\n' ||
-                    (size_t) (p - text) + 1 >= length)
+                if (!decimal_parse(&p, &length) || *p != ' ' || length > size ||
+                    length <= (size_t) (p - text) + 1 || text[length - 1] != '\n')
                         return malformed(r, "an extended header is invalid");
                 key = text + (p - text) + 1;
                 text[length - 1] = 0;
