@@ -140,7 +140,7 @@ static int add_own(Plan *p, const Policy *policy) {
                 r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "passwd", "/etc/passwd", NULL);
         if (r >= 0)
                 r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "group", "/etc/group", NULL);
-        if (r >= 0 && policy->relay)
+        if (r >= 0 && policy->relay && strcmp(p->relay, policy->relay) != 0)
                 r = add(p, PLAN_BIND_READ_ONLY, policy->relay, p->relay, NULL, false);
         return r;
 }
