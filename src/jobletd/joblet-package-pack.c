@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "joblet-package.h"
+#include "runtime-name.h"
 #include "text.h"
 #include "tree-manifest.h"
 
@@ -65,6 +66,33 @@ static int pack_alone(void *userdata, unsigned worker, char **reterr_message) {
         return worker == 0 ? package_pack(p->dir_fd, p->tree, &p->options, STDOUT_FILENO, reterr_message) : 0;
 }
 
+/* The language is the directory above if the name begins with it, else what the name begins with. */
+static int choose_names(const char *directory, const Manifest *m, PackOptions *o) {
+        _cleanup_free_ char *real = realpath(directory, NULL);
+        const char *parent = "", *name;
+        char *slash;
+        size_t n;
+
+        if (strcmp(o->name, "-") == 0)
+                o->name = m->name;
+        if (strcmp(o->language, "-") == 0) {
+                name = o->name;
+                slash = real ? strrchr(real, '/') : NULL;
+                if (slash) {
+                        *slash = 0;
+                        slash = strrchr(real, '/');
+                        parent = slash ? slash + 1 : "";
+                }
+                n = strlen(parent);
+                if (n == 0 || strncmp(name, parent, n) != 0 || name[n] != '-')
+                        n = strcspn(name, "-");
+                o->language = strndup(name, n); /* lives as long as we do */
+                if (!o->language)
+                        return -ENOMEM;
+        }
+        return runtime_name_is_valid(o->language) && runtime_name_is_valid(o->name) ? 0 : -EINVAL;
+}
+
 static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_message) {
         _cleanup_(manifest_freep) Manifest *m = NULL;
         _cleanup_(file_tree_freep) FileTree *t = NULL;
@@ -75,6 +103,13 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
         if (dir_fd < 0)
                 return message_set(reterr_message, -errno, "cannot open %s: %s", directory, strerror(errno));
         r = manifest_load_at(dir_fd, "runtime.yml", &m, reterr_message);
+        if (r < 0)
+                return r;
+        r = choose_names(directory, m, &p->options);
+        if (r < 0)
+                return message_set(reterr_message, r, "'%s/%s' cannot be language and name of a runtime", p->options.language, p->options.name);
+        p->options.name = strdup(p->options.name);
+        r = p->options.name ? 0 : -ENOMEM;
         if (r >= 0)
                 r = file_tree_scan(dir_fd, &t, reterr_message);
         if (r < 0)
@@ -97,5 +132,7 @@ int verb_pack(const char *directory, const char *language, const char *name, boo
         int r;
 
         r = p.options.done ? pack(directory, &p, progress_fd, &message) : -ENOMEM;
+        if (r >= 0)
+                fprintf(stderr, "ok\n%s\n%s\n", p.options.language, p.options.name);
         return package_result(stderr, r, message);
 }

@@ -47,6 +47,11 @@ int verb_stop(int argc, char *argv[]);
 int verb_delete(int argc, char *argv[]);
 int verb_runtime_list(int argc, char *argv[]);
 int verb_runtime_info(int argc, char *argv[]);
+int verb_runtime_test(int argc, char *argv[]);
+int verb_runtime_install(int argc, char *argv[]);
+int verb_runtime_remove(int argc, char *argv[]);
+int verb_runtime_verify(int argc, char *argv[]);
+int verb_runtime_pack(int argc, char *argv[]);
 
 /* The options of each verb and what takes their values. */
 extern const Option run_options[], list_options[], status_options[], log_options[];
@@ -54,3 +59,5 @@ int run_option(int id, const char *value);
 int list_option(int id, const char *value);
 int status_option(int id, const char *value);
 int log_option(int id, const char *value);
+extern const Option runtime_pack_options[];
+int runtime_pack_option(int id, const char *value);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* rnx runtime pack: needs no jobletd but to find an installed runtime, and no privilege. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bus.h"
+#include "quantity.h"
+#include "rnx.h"
+#include "runtime.h"
+#include "strv.h"
+#include "terminal.h"
+#include "text.h"
+
+enum {
+        OPTION_OUTPUT = 1,
+        OPTION_LANGUAGE,
+};
+
+const Option runtime_pack_options[] = {
+        { OPTION_OUTPUT,   'o', "output",   "FILE", "write the package there (NAME-runtime.zip); - is standard output" },
+        { OPTION_LANGUAGE, 0,   "language", "NAME", "the language, where the name of the runtime does not begin with it" },
+        {}
+};
+
+static const char *arg_output = NULL, *arg_language = NULL;
+
+int runtime_pack_option(int id, const char *value) {
+        if (id == OPTION_OUTPUT)
+                arg_output = value;
+        else
+                arg_language = value;
+        return 0;
+}
+
+/* What joblet-package says at its end: "ok" and two names, or "error N" and why; before that perhaps "warning" and why. */
+static int parse_report(char *report, char **ret_language, char **ret_name) {
+        char *lines[8] = {};
+        size_t n = 0;
+
+        for (char *p = report, *line; n < ELEMENTSOF(lines) && (line = strsep(&p, "\n"));)
+                lines[n++] = line;
+        for (size_t i = 0; i + 1 < n; i++) {
+                _cleanup_free_ char *text = text_for_message(lines[i + 1], 4096);
+
+                if (strncmp(lines[i], "error ", strlen("error ")) == 0)
+                        return log_error(-EIO, "%s", text ?: "");
+                if (strcmp(lines[i], "warning") == 0)
+                        (void) log_error(0, "warning: %s", text ?: "");
+                if (strcmp(lines[i], "ok") == 0 && i + 2 < n) {
+                        if (ret_language)
+                                *ret_language = strdup(lines[i + 1]);
+                        if (ret_name)
+                                *ret_name = strdup(lines[i + 2]);
+                        return (ret_language && !*ret_language) || (ret_name && !*ret_name) ? log_oom() : 0;
+                }
+        }
+        return log_error(-EIO, "the program that packs ended early: %s", n > 0 ? lines[0] : "");
+}
+
+int runtime_pack(const PackRequest *request, int fd, char **ret_language, char **ret_name) {
+        _cleanup_close_ int progress_fd = -EBADF, report_fd = -EBADF;
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *report = NULL;
+        pid_t bar, pid;
+        int r;
+
+        report_fd = capture_new();
+        if (report_fd < 0)
+                return report_fd;
+        r = progress_start("Packing", &progress_fd, &bar);
+        if (r < 0)
+                return r;
+        if (strv_extend(&argv, PKGLIBEXECDIR "/joblet-package") < 0 || strv_extend(&argv, "pack") < 0 ||
+            strv_extend(&argv, request->directory) < 0 || strv_extend(&argv, request->language ?: "-") < 0 ||
+            strv_extend(&argv, request->name ?: "-") < 0 || (request->store && strv_extend(&argv, "--store") < 0) ||
+            (progress_fd >= 0 && strv_extend(&argv, "--progress") < 0))
+                return log_oom();
+        pid = program_start(argv, -EBADF, fd, report_fd, progress_fd);
+        if (pid > 0)
+                (void) program_wait(pid);
+        progress_fd = safe_close(progress_fd);
+        progress_end(bar);
+        if (pid < 0)
+                return (int) pid;
+        r = capture_read(report_fd, &report);
+        return r < 0 ? r : parse_report(report, ret_language, ret_name);
+}
+
+static int packed_print(const char *path, int fd) {
+        _cleanup_json_ json_object *o = json_object_new_object();
+        _cleanup_free_ char *size = NULL;
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return log_error(-errno, "%s: %s", path, strerror(errno));
+        if (arg_json == JSON_OFF) {
+                if (size_format((uint64_t) st.st_size, &size) < 0)
+                        return log_oom();
+                printf("Packed: %s (%s)\n", path, size);
+                return 0;
+        }
+        if (!o || json_add_string(o, "package", path) < 0 || json_add_uint(o, "size", (uint64_t) st.st_size) < 0)
+                return log_oom();
+        return json_print(stdout, o);
+}
+
+/* There whole or not at all: first beside it, under another name. */
+static int pack_to_file(const PackRequest *request, const char *output) {
+        _cleanup_free_ char *name = NULL, *path = NULL, *temporary = NULL;
+        const char *slash = output ? strrchr(output, '/') : NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (asprintf(&temporary, "%.*s.rnx-pack-XXXXXX", slash ? (int) (slash + 1 - output) : 0, output ?: "") < 0) {
+                temporary = NULL;
+                return log_oom();
+        }
+        fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0)
+                return log_error(-errno, "cannot create a file beside '%s': %s", output ?: "the package", strerror(errno));
+        r = runtime_pack(request, fd, NULL, &name);
+        if (r >= 0 && (output ? (path = strdup(output)) == NULL : asprintf(&path, "%s-runtime.zip", name) < 0))
+                r = log_oom();
+        if (r >= 0 && (fchmod(fd, 0644) < 0 || rename(temporary, path) < 0))
+                r = log_error(-errno, "cannot create '%s': %s", path, strerror(errno));
+        if (r < 0) {
+                (void) unlink(temporary);
+                return r;
+        }
+        return packed_print(path, fd);
+}
+
+/* Standard output may be a pipe, which a package cannot be written to directly. */
+static int pack_to_stdout(const PackRequest *request) {
+        _cleanup_fclose_ FILE *f = tmpfile();
+        char buffer[65536];
+        size_t n;
+        int r;
+
+        if (on_tty(STDOUT_FILENO))
+                return log_error(-EINVAL, "standard output is a terminal, a package does not belong there");
+        if (!f)
+                return log_error(-errno, "cannot create a temporary file: %s", strerror(errno));
+        r = runtime_pack(request, fileno(f), NULL, NULL);
+        if (r < 0)
+                return r;
+        rewind(f);
+        while ((n = fread(buffer, 1, sizeof(buffer), f)) > 0)
+                if (fwrite(buffer, 1, n, stdout) != n)
+                        return log_error(-errno, "cannot write the package: %s", strerror(errno));
+        return 0;
+}
+
+int verb_runtime_pack(int argc, char *argv[]) {
+        _cleanup_json_ json_object *o = NULL;
+        PackRequest request = { .directory = argv[0], .language = arg_language };
+        int r;
+
+        if (!(strchr(argv[0], '/') || strcmp(argv[0], ".") == 0) || !is_runtime_directory(argv[0])) {
+                if (strchr(argv[0], '/') && access(argv[0], F_OK) >= 0)
+                        return log_error(-ENOENT, "'%s' has no runtime.yml, so it is no runtime", argv[0]);
+                r = runtime_describe(argv[0], &o);
+                if (r < 0)
+                        return r;
+                request.directory = runtime_string(o, "path");
+                request.name = runtime_string(o, "name");
+                if (!request.language)
+                        request.language = runtime_string(o, "language");
+        }
+        return arg_output && strcmp(arg_output, "-") == 0 ? pack_to_stdout(&request) : pack_to_file(&request, arg_output);
+}

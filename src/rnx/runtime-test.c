@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* rnx runtime test: a real job in the runtime, in which a program for its language looks at what runtime.yml promises. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "atomic-file.h"
+#include "bus.h"
+#include "rnx.h"
+#include "runtime.h"
+#include "strv.h"
+#include "terminal.h"
+#include "text.h"
+
+#define SCRIPTS PKGDATADIR "/runtime-test"
+#define SCRIPT_SIZE_MAX (64U * 1024U)
+#define TEST_TIMEOUT "--timeout=10min"
+
+/* How a language is tried, and what the user may try next. */
+typedef struct Probe {
+        const char *language;
+        const char *runner; /* a line of sh that gets the script and its arguments as "$@" */
+        const char *hint;
+} Probe;
+
+static const Probe probes[] = {
+        { "python", "exec \"$(command -v python || command -v python3 || echo python)\" -c \"$@\"", "python --version"          },
+        { "nodejs", "exec node -e \"$@\"",                                                          "node --version"            },
+        { "java",   "script=$1; shift; exec sh -c \"$script\" sh \"$@\"",                           "java -version"             },
+        { "go",     "exec sh -c \"$@\"",                                                            "go version"                },
+        { "rust",   "exec sh -c \"$@\"",                                                            "rustc --version"           },
+        { "other",  "exec sh -c \"$@\"",                                                            "echo 'Hello from runtime'" },
+};
+
+static const Probe* probe_find(const char *language) {
+        if (strcmp(language, "node") == 0)
+                language = "nodejs";
+        for (size_t i = 0; i < ELEMENTSOF(probes) - 1; i++)
+                if (strcmp(probes[i].language, language) == 0)
+                        return probes + i;
+        return probes + ELEMENTSOF(probes) - 1;
+}
+
+static int read_script(const Probe *p, char **ret) {
+        _cleanup_close_ int fd = open(SCRIPTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        r = fd < 0 ? -errno : file_read_at(fd, p->language, SCRIPT_SIZE_MAX, ret, NULL);
+        return r < 0 ? log_error(r, "cannot read " SCRIPTS "/%s: %s", p->language, strerror(-r)) : 0;
+}
+
+/* "rnx run" itself, so that a test is what a user would do. */
+static int make_arguments(const Probe *p, json_object *runtime, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *script = NULL;
+        json_object *packages = NULL;
+        int r;
+
+        r = read_script(p, &script);
+        if (r < 0)
+                return r;
+        r = strv_extend(&argv, "/proc/self/exe");
+        if (r >= 0)
+                r = strv_extendf(&argv, "--%s", arg_ask_password ? "quiet" : "no-ask-password");
+        if (r >= 0)
+                r = strv_extend(&argv, "run");
+        if (r >= 0)
+                r = strv_extendf(&argv, "--runtime=%s/%s", runtime_string(runtime, "language"), runtime_string(runtime, "name"));
+        for (const char *const *w = (const char *const []) { "-n", TEST_TIMEOUT, "--name=runtime-test", "--", "sh", "-c", p->runner, "sh",
+                                                             script, NULL }; r >= 0 && *w; w++)
+                r = strv_extend(&argv, *w);
+        (void) json_object_object_get_ex(runtime, "packages", &packages);
+        for (size_t i = 0; r >= 0 && packages && i < json_object_array_length(packages); i++)
+                r = strv_extend(&argv, json_object_get_string(json_object_array_get_idx(packages, i)));
+        if (r < 0)
+                return log_oom();
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+typedef struct TestResult {
+        int status;
+        char *output, *errors;
+} TestResult;
+
+static void test_result_done(TestResult *t) {
+        free(t->output);
+        free(t->errors);
+}
+
+static int run_test(char *const *argv, TestResult *ret) {
+        _cleanup_close_ int output = capture_new(), errors = capture_new();
+        pid_t pid;
+        int r;
+
+        if (output < 0 || errors < 0)
+                return output < 0 ? output : errors;
+        pid = program_start(argv, -EBADF, output, errors, -EBADF);
+        if (pid < 0)
+                return (int) pid;
+        ret->status = program_wait(pid);
+        r = capture_read(output, &ret->output);
+        return r < 0 ? r : capture_read(errors, &ret->errors);
+}
+
+/* The lines of text behind "PREFIX ", each below the other. */
+static void lines_print(const char *prefix, char *text) {
+        int width = (int) strlen(prefix);
+
+        for (char *line; (line = strsep(&text, "\n"));) {
+                _cleanup_free_ char *safe = text_for_message(line, 4096);
+
+                if (!safe || !*safe)
+                        continue;
+                printf("%-*s%s\n", width, prefix, safe);
+                prefix = "";
+        }
+}
+
+static int result_json(const char *name, const TestResult *t) {
+        _cleanup_json_ json_object *o = json_object_new_object();
+
+        if (!o || json_add_string(o, "runtime", name) < 0 || json_add(o, "passed", json_object_new_boolean(t->status == 0)) < 0 ||
+            json_add(o, "exit_code", json_object_new_int(t->status)) < 0 ||
+            json_add(o, "output", json_text(t->output, strlen(t->output))) < 0 ||
+            json_add(o, "error", t->status == 0 ? NULL : json_text(t->errors, strlen(t->errors))) < 0)
+                return log_oom();
+        return json_print(stdout, o);
+}
+
+static void result_print(const char *name, const Probe *p, TestResult *t) {
+        if (t->status == 0) {
+                printf("%s✓ Runtime test passed%s\n", colour(COLOUR_GREEN), colour(COLOUR_NORMAL));
+                lines_print("Output: ", t->output);
+                printf("\nTo test the runtime in a job:\n  rnx run --runtime=%s %s\n", name, p->hint);
+                return;
+        }
+        printf("%s✗ Runtime test failed%s\n", colour(COLOUR_RED), colour(COLOUR_NORMAL));
+        lines_print("Output: ", t->output);
+        lines_print("Error: ", t->errors);
+        printf("Exit code: %d\n", t->status);
+}
+
+int verb_runtime_test(int argc, char *argv[]) {
+        _cleanup_(test_result_done) TestResult result = {};
+        _cleanup_json_ json_object *runtime = NULL;
+        _cleanup_strv_free_ char **words = NULL;
+        const Probe *p;
+        int r;
+
+        r = runtime_describe(argv[0], &runtime);
+        if (r < 0)
+                return r;
+        p = probe_find(runtime_string(runtime, "language"));
+        r = make_arguments(p, runtime, &words);
+        if (r < 0)
+                return r;
+        if (arg_json == JSON_OFF)
+                printf("Testing runtime: %s\n", argv[0]);
+        r = run_test(words, &result);
+        if (r < 0)
+                return r;
+        if (arg_json != JSON_OFF) {
+                r = result_json(argv[0], &result);
+                return r < 0 ? r : result.status == 0 ? 0 : EXIT_FAILURE;
+        }
+        result_print(argv[0], p, &result);
+        return result.status == 0 ? 0 : EXIT_FAILURE;
+}
