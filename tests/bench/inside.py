@@ -17,7 +17,18 @@ import records
 
 PAUSE = 0.03  # seconds after each run, so that what it left behind is tidied up at nobody's expense
 PARALLEL = (1, 4, 8)
-MEASUREMENTS = ("start", "throughput", "records", "output")
+MEASUREMENTS = ("start", "throughput", "output", "records")
+ON_REQUEST = ("properties",)
+
+CGROUPS = "/sys/fs/cgroup"
+PARTS = {
+    "PID 1": "init.scope",
+    "jobletd": "system.slice/joblet.service",
+    "bus": "system.slice/dbus-broker.service",
+    "bus ": "system.slice/dbus.service",
+    "journal": "system.slice/systemd-journald.service",
+    "command": "joblet-exec",
+}
 
 
 def progress(text):
@@ -49,23 +60,43 @@ def by_turns(names, rounds, measure):
     return figures
 
 
-def cpu_usec():
-    """What the whole system has used, PID 1, the bus and the journal included."""
-    with open("/sys/fs/cgroup/cpu.stat") as f:
-        return int(f.readline().split()[1])
+def cpu_msec(cgroup=""):
+    """What a control group has used; without a name the whole system."""
+    try:
+        with open(f"{CGROUPS}/{cgroup}/cpu.stat") as f:
+            return int(f.readline().split()[1]) / 1000
+    except FileNotFoundError:
+        return 0
+
+
+def timed(argv):
+    """Milliseconds until the end, and of CPU time: of the whole system, and of its parts."""
+    before = {part: cpu_msec(cgroup) for part, cgroup in PARTS.items()}
+    all_before = cpu_msec()
+    seconds = clock.run(argv)
+    time.sleep(PAUSE)
+    cpu = cpu_msec() - all_before
+    return seconds * 1000, cpu, {part: cpu_msec(cgroup) - before[part] for part, cgroup in PARTS.items()}
+
+
+def show_parts(all_of_them, figures):
+    """Who spent the CPU time; the rest is what ran for the job: what sets up the sandbox, the relay, the command."""
+    parts = ["PID 1", "jobletd", "bus", "journal", "command"]
+    rows = []
+    for c in all_of_them:
+        def median(part):
+            return statistics.median(f[2][part] + (f[2]["bus "] if part == "bus" else 0) for f in figures[c.name])
+
+        rest = statistics.median(f[1] - sum(f[2].values()) for f in figures[c.name])
+        rows.append([c.name] + [f"{median(part):.1f}" for part in parts] + [f"{rest:.1f}"])
+    table("Where that CPU time went, milliseconds; \"command\" is what was typed, \"others\" sandboxes and what is in them",
+          [""] + parts + ["others"], rows)
 
 
 def measure_start(all_of_them, runs):
     by_name = {c.name: c for c in all_of_them}
-
-    def once(name):
-        before = cpu_usec()
-        seconds = clock.run(by_name[name].argv())
-        time.sleep(PAUSE)
-        return seconds * 1000, (cpu_usec() - before) / 1000
-
-    by_turns(by_name, 3, once)  # warm-up
-    figures = by_turns(by_name, runs, once)
+    by_turns(by_name, 3, lambda name: timed(by_name[name].argv()))  # warm-up
+    figures = by_turns(by_name, runs, lambda name: timed(by_name[name].argv()))
     wall = {name: [f[0] for f in figures[name]] for name in figures}
     cpu = {name: statistics.median(f[1] for f in figures[name]) for name in figures}
     base = next(c.name for c in all_of_them if c.same)
@@ -78,6 +109,27 @@ def measure_start(all_of_them, runs):
     table(f"From start to exit of `true`, {runs} runs each, in milliseconds, and what CPU time the whole system spent for it;\n"
           "ratios of medians to those of systemd-run with the same properties",
           ["", "min", "median", "p90", "ratio", "CPU", "ratio"], rows)
+    show_parts(all_of_them, figures)
+    return figures
+
+
+def measure_properties(same, runs):
+    """What each property costs, by the difference that it makes to leave it out."""
+    line = same.argv()
+    names = {word.split("=")[1] for word in line if word.startswith("--property=")} - {"Description", "User", "Slice"}
+    lines = {f"without {n}": [w for w in line if not w.startswith(f"--property={n}=")] for n in sorted(names)}
+    for name in list(lines):
+        try:
+            clock.run(lines[name])
+        except clock.Failed:
+            del lines[name]  # nothing runs without it
+    lines = {"all": line, **lines}
+    figures = by_turns(lines, runs, lambda name: timed(lines[name]))
+    median = {name: [statistics.median(f[i] for f in figures[name]) for i in (0, 1)] for name in lines}
+    rows = [["all", f"{median['all'][0]:.1f}", f"{median['all'][1]:.1f}"]]
+    for name in sorted(list(lines)[1:], key=lambda name: median[name][1]):
+        rows.append([name] + [f"{median[name][i] - median['all'][i]:+.1f}" for i in (0, 1)])
+    table(f"systemd-run with the same properties but one, medians of {runs}, milliseconds and difference", ["", "start to exit", "CPU"], rows)
     return figures
 
 
@@ -154,8 +206,8 @@ def main():
     runs = arg.runs or (10 if arg.quick else 40)
     wanted = arg.measurements or MEASUREMENTS
     for name in wanted:
-        if name not in MEASUREMENTS:
-            parser.error(f"there is no measurement {name}, only: {' '.join(MEASUREMENTS)}")
+        if name not in MEASUREMENTS + ON_REQUEST:
+            parser.error(f"there is no measurement {name}, only: {' '.join(MEASUREMENTS + ON_REQUEST)}")
 
     all_of_them = contenders.prepare()
     first, same = all_of_them[0], next(c for c in all_of_them if c.same)
@@ -167,12 +219,15 @@ def main():
     if "start" in wanted:
         progress(f"start to exit, {runs} runs of {len(all_of_them)} commands")
         result["start_ms"] = measure_start(all_of_them, runs)
+    if "properties" in wanted:
+        progress(f"properties, {runs} runs without each")
+        result["properties_ms"] = measure_properties(same, runs)
     if "throughput" in wanted:
         progress("throughput")
-        result["jobs_per_second"] = measure_throughput(first, same, *((16, 2) if arg.quick else (80, 5)))
+        result["jobs_per_second"] = measure_throughput(first, same, *((16, 2) if arg.quick else (48, 3)))
     if "output" in wanted:
         progress("output")
-        result["mib_per_second"] = measure_output([first, same, all_of_them[-1]], *((1 << 28, 3) if arg.quick else (1 << 30, 5)))
+        result["mib_per_second"] = measure_output([first, same, all_of_them[-1]], *((1 << 28, 2) if arg.quick else (1 << 30, 3)))
     if "records" in wanted:
         progress("records")
         result["records"] = measure_records(10000, runs)
