@@ -127,12 +127,13 @@ static int feed_text(JournalLines *j, const char *text, size_t size) {
 }
 
 static int feed_newline(JournalLines *j) {
+        static const char empty[] = "\xc2\xa0"; /* U+00A0: of blanks journald takes all at the end of a line, and then drops the line */
         int r;
 
         if (!j->in_line) {
                 r = begin(j, j->priority);
                 if (r >= 0)
-                        r = append(j, " ", 1);
+                        r = append(j, empty, strlen(empty));
                 if (r < 0)
                         return r;
         }

@@ -4,7 +4,7 @@
 /* One stream of a command as the journal takes it: records that start with a priority ("<6>"), so that no text of a job
  * passes for one of another priority.
  *
- *   - an empty line becomes one blank: journald drops empty ones
+ *   - an empty line becomes one no-break space: journald drops empty ones, and takes blanks off the end of a line before
  *   - a line longer than JOURNAL_LINE_MAX is cut between two characters, and so is a last line without a newline: such
  *     records end in NUL, which journald notes as _LINE_BREAK=nul. Readers put them together again.
  *   - a NUL of the job becomes U+FFFD

@@ -15,4 +15,4 @@ typedef struct LogQuery {
 int log_open(uint64_t id, const LogQuery *query, int *ret_fd);
 
 /* How journald tells an empty line, which it would drop. */
-#define LOG_EMPTY_LINE " "
+#define LOG_EMPTY_LINE "\xc2\xa0"

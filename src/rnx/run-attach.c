@@ -457,6 +457,7 @@ int run_attached(const Run *run) {
         if (r != 0)
                 return r;
 
+        run_fds_close(&a.theirs); /* the job may be over, and the reply to Run() still to come */
         signals_restore();
         incomplete = downloads_missing(&a) < 0;
         incomplete = child_wait(a.unpacker) < 0 || incomplete;
