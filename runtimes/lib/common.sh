@@ -27,7 +27,7 @@ recipe_load() {
         debs= debs_whole= debs_leave= debs_backports=0 tools_whole= tools_leave=
         # shellcheck source=/dev/null
         . "$recipe_dir/recipe"
-        for key in language version parts; do
+        for key in language version parts space; do
                 [[ -n ${!key:-} ]] || die "$recipe_dir/recipe does not set $key."
         done
         runtime_home=$install_root/$language/$name

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run by the built interpreter: imports every module of the standard library and checks where things come from.
 
-Usage: cpython-test.py TREE VERSION
+Usage: cpython-test.py PREFIX VERSION ["debian"]: the last word if site-packages are where Debian has them.
 """
 import importlib
 import os
@@ -11,7 +11,7 @@ tree, version = os.path.realpath(sys.argv[1]), sys.argv[2]
 # Left out on purpose (README.md), for other systems, or doing things when imported.
 absent = {
     "_tkinter", "tkinter", "turtle", "turtledemo", "idlelib", "nis", "_aix_support", "_osx_support", "_scproxy",
-    "msilib", "_msi", "msvcrt", "_winapi", "winreg", "winsound", "_overlapped", "nt", "ossaudiodev",
+    "msilib", "_msi", "msvcrt", "_winapi", "winreg", "winsound", "_overlapped", "_wmi", "nt", "ossaudiodev", "_ios_support", "_android_support",
     "antigravity", "this",
 }
 failed = []
@@ -29,8 +29,9 @@ import ctypes, curses, hashlib, lzma, site, sqlite3, ssl, sysconfig, zoneinfo  #
 
 assert "%d.%d" % sys.version_info[:2] == version, sys.version
 assert sys.prefix == sys.base_prefix == sys.exec_prefix == tree, (sys.prefix, sys.exec_prefix)
-assert site.getsitepackages() == [f"{tree}/lib/python{version}/site-packages"], site.getsitepackages()
-assert sysconfig.get_path("purelib") == f"{tree}/lib/python{version}/site-packages", sysconfig.get_path("purelib")
+debian = sys.argv[3:] == ["debian"]
+assert debian or site.getsitepackages() == [f"{tree}/lib/python{version}/site-packages"], site.getsitepackages()
+assert debian or sysconfig.get_path("purelib") == f"{tree}/lib/python{version}/site-packages", sysconfig.get_path("purelib")
 assert ctypes.CDLL(None).getpid() == os.getpid()
 assert sqlite3.connect(":memory:").execute("select 6 * 7").fetchone() == (42,)
 assert lzma.decompress(lzma.compress(b"x")) == b"x"

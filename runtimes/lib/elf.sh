@@ -12,6 +12,9 @@ elf_glibc_max=36
 
 elf_rpath() { patchelf --force-rpath --set-rpath "$2" "$1"; }
 
+# Nothing for one that is statically linked or no program at all.
+elf_needed() { patchelf --print-needed "$1" 2>/dev/null || :; }
+
 elf_files() {
         find "$tree" -type f \( -perm /111 -o -name '*.so' -o -name '*.so.*' \) -print0 | sort -z |
                 xargs -0 -r grep -la $'^\177ELF' || :
@@ -39,7 +42,7 @@ elf_close() {
                 todo=0
                 mapfile -t files < <(elf_files)
                 for file in "${files[@]}"; do
-                        for soname in $(patchelf --print-needed "$file" 2>/dev/null); do
+                        for soname in $(elf_needed "$file"); do
                                 [[ ! $soname =~ $elf_host && ! $soname =~ $elf_own ]] && ! elf_find "$file" "$soname" || continue
                                 source=$(find "${libs_from:-/nowhere}"/{lib,usr/lib} -name "$soname" -print -quit 2>/dev/null || :)
                                 [[ -n $libs_dir ]] || die "${file#"$tree"/} needs $soname, and the recipe bundles no libraries."
@@ -58,7 +61,7 @@ elf_close() {
 elf_check_glibc() {
         local files minor
         mapfile -t files < <(elf_files)
-        for minor in $(grep -aohE 'GLIBC_2\.[0-9]+' "${files[@]}" /dev/null | cut -d. -f2 | sort -nu); do
+        for minor in $({ grep -aohE 'GLIBC_2\.[0-9]+' "${files[@]}" /dev/null || :; } | cut -d. -f2 | sort -nu); do
                 ((minor > elf_glibc_max)) || continue
                 die "$(grep -laE "GLIBC_2\.$minor([^0-9]|$)" "${files[@]}" | head -n 1) needs GLIBC_2.$minor; hosts may have 2.$elf_glibc_max."
         done

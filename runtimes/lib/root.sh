@@ -68,7 +68,7 @@ root_close() {
         rm -rf "$root/var/cache/ldconfig"
         find "$tree" -name '*.so*' -printf '%f\n' | sort -u >"$work/sonames"
         while read -r file; do
-                for soname in $(patchelf --print-needed "$file" 2>/dev/null); do
+                for soname in $(elf_needed "$file"); do
                         grep -qxF "$soname" "$work/sonames" && continue
                         warn "${file#"$tree"/} needs $soname"
                         missing=1

@@ -4,9 +4,13 @@
 # Programs that only the build needs, out of the Debian packages of tools.lock: unpacked in the work directory and run
 # with that as their root. The host's certificates and network settings are theirs.
 
+# More mounts for the next call.
+tools_bind=()
+
 # tools COMMAND...: with $work and $cache at their places, both writable.
 tools() {
-        local options=() variable file
+        local options=() variable file dir=$PWD
+        [[ $dir == "$work"/* ]] || dir=$work
         if [[ ! -d $work/tools/usr ]]; then
                 say "Unpacking the tools of the build"
                 mkdir -p "$work/tools"/{usr/{bin,sbin,lib,lib64},etc,dev,proc,tmp,var/tmp}
@@ -21,9 +25,9 @@ tools() {
                 options+=(--setenv "$variable" "${!variable}")
         done
         bwrap --unshare-all --share-net --die-with-parent --new-session --clearenv --bind "$work/tools" / --proc /proc --dev /dev \
-                --tmpfs /tmp --bind "$work" "$work" --bind "$cache" "$cache" --bind "$PWD" "$PWD" \
+                --tmpfs /tmp --bind "$work" "$work" --bind "$cache" "$cache" \
                 --setenv PATH /usr/sbin:/usr/bin --setenv HOME "$work/home" --setenv LANG C.UTF-8 --setenv TZ UTC \
-                "${options[@]}" --chdir "$PWD" "$@"
+                "${options[@]}" "${tools_bind[@]}" --chdir "$dir" "$@"
 }
 
 # What postinst scripts would link: NAME=TARGET below usr/bin, where TARGET is there.
