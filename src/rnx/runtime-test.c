@@ -67,7 +67,7 @@ static int make_arguments(const Probe *p, json_object *runtime, char ***ret) {
         if (r >= 0)
                 r = strv_extend(&argv, "run");
         if (r >= 0)
-                r = strv_extendf(&argv, "--runtime=%s/%s", runtime_string(runtime, "language"), runtime_string(runtime, "name"));
+                r = strv_extendf(&argv, "--runtime=%s", runtime_string(runtime, "name"));
         for (const char *const *w = (const char *const []) { "-n", TEST_TIMEOUT, "--name=runtime-test", "--", "sh", "-c", p->runner, "sh",
                                                              script, NULL }; r >= 0 && *w; w++)
                 r = strv_extend(&argv, *w);
