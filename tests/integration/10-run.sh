@@ -220,7 +220,7 @@ test_second_interrupt_stops_the_job() {
 }
 
 test_reader_that_goes_ends_the_job() {
-        assert_eq "$(timeout 30 "$0" --rnx-yes | head -n 1)" y
+        assert_eq "$(as_user alice timeout 30 rnx run yes | head -n 1)" y
         wait_until 10 no_job_runs
 }
 
@@ -287,11 +287,5 @@ test_bulk_input_is_unchanged() {
                 echo "$expected"; echo "$got"
                 [ "$expected" = "$got" ]' bash "$JOBLET_TEST_BULK_MIB"
 }
-
-# so that timeout(1) can end it
-if [ "${1:-}" = --rnx-yes ]; then
-        rnx run yes
-        exit
-fi
 
 run_tests "$@"

@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What a job can see and do: what it needs, and nothing else of the host or of other jobs.
+. "$(dirname "$0")/../harness/assert.sh"
+. "$(dirname "$0")/lib.sh"
+
+teardown() {
+        stop_all
+}
+
+test_files_of_the_host_are_absent() {
+        echo secret | put /home/alice/private 600
+        echo secret | put /root/private
+        assert_eq "$(rnx run sh -c 'cat /home/alice/private /root/private /etc/shadow /etc/machine-id /var/lib/joblet/jobs/1 2>/dev/null; ls -A /home /root /boot /var/lib /mnt /media 2>/dev/null')" ''
+        assert_eq "$(rnx run sh -c 'ls -A /opt /srv /volumes /work /tmp /var/tmp /dev/shm' | grep -v ':$' | tr -d '\n')" ''
+}
+
+test_etc_holds_what_programs_need() {
+        local etc
+
+        etc=$(rnx run sh -c 'ls /etc')
+        assert_eq "$(comm -13 <(printf '%s\n' alternatives group hosts ld.so.cache localtime nsswitch.conf passwd resolv.conf ssl) <(echo "$etc"))" ''
+        assert_eq "$(rnx run sh -c 'id -un; id -gn; getent passwd "$(id -u)" | cut -d: -f1,6; getent hosts localhost >/dev/null && echo found')" \
+                  $'joblet-u1000\njoblet-u1000\njoblet-u1000:/work\nfound'
+        assert_no_match "$(rnx run cat /etc/passwd)" alice
+}
+
+test_usr_is_read_only() {
+        echo x | put /usr/local/bin/local-program 755
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run sh -c 'ls -A /usr/local; touch /usr/x /usr/local/x /etc/x /opt/x /x 2>/dev/null || echo "refused $(ls /usr/bin/env)"')" \
+                  'refused /usr/bin/env'
+        assert_exit 127 rnx run local-program
+        in_machine rm /usr/local/bin/local-program
+}
+
+test_own_places_are_writable_and_private() {
+        local first
+
+        # shellcheck disable=SC2016
+        first=$(detached alice sh -c 'for d in /work /tmp /var/tmp /dev/shm; do echo mine >$d/private || exit; done; echo ready; sleep 60')
+        wait_until 10 in_log "$first" ready
+        assert_eq "$(rnx run sh -c 'cat /work/private /tmp/private /var/tmp/private /dev/shm/private 2>/dev/null')" ''
+        # nor does another user of the host
+        assert_eq "$(as_user bob find / -name private -path '*oblet*' 2>/dev/null)" ''
+        assert_exit 2 as_user bob ls "/var/lib/joblet/work/$first"
+}
+
+test_nothing_of_a_workspace_is_left() {
+        local id
+
+        id=$(detached alice sh -c 'mkdir -p a/b; echo x >a/b/c; chmod 0 a/b')
+        rnx wait "$id"
+        workspace_is_gone() {
+                in_machine test ! -e "/var/lib/joblet/work/$id"
+        }
+        wait_until 10 workspace_is_gone
+        in_machine test ! -e "/run/joblet/jobs/$id"
+}
+
+test_other_processes_are_out_of_sight() {
+        local other seen
+
+        other=$(detached alice sh -c 'echo ready; exec sleep 4711')
+        wait_until 10 in_log "$other" ready
+        # shellcheck disable=SC2016
+        seen=$(rnx run sh -c 'for p in /proc/[0-9]*; do tr "\0" " " <$p/cmdline 2>/dev/null; echo; done; ls /sys/fs/cgroup -R 2>/dev/null; cat /proc/self/mountinfo')
+        assert_match "$seen" 'proc/\[0-9'
+        assert_no_match "$seen" 4711
+        assert_no_match "$seen" jobletd
+        assert_no_match "$seen" '/usr/lib/systemd/systemd'
+        assert_no_match "$seen" "joblet-job-$other"
+}
+
+test_other_jobs_are_out_of_reach() {
+        local other
+
+        other=$(detached alice sh -c 'echo ready; exec sleep 60')
+        wait_until 10 in_log "$other" ready
+        rnx run sh -c 'trap "" TERM; kill -TERM -1 2>/dev/null; sleep 0.2; true'
+        # shellcheck disable=SC2016
+        rnx run sh -c 'for i in $(seq 2 3000); do kill -TERM $i 2>/dev/null; done; true' || :
+        assert_record "$other" state RUNNING
+}
+
+test_sockets_of_the_host_are_absent() {
+        assert_eq "$(rnx run find / -not -path '/proc/*' -type s 2>/dev/null)" ''
+        assert_exit 1 rnx run busctl --system list
+        assert_exit 1 rnx run systemctl list-units
+}
+
+test_no_privileges() {
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run sh -c '[ "$(id -u)" != 0 ] && grep -E "^(CapEff|CapPrm|CapBnd|CapAmb|NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\t" | tr "\n" " "')" \
+                  'CapPrm:0000000000000000 CapEff:0000000000000000 CapBnd:0000000000000000 CapAmb:0000000000000000 NoNewPrivs:1 Seccomp:2 '
+        assert_exit 1 rnx run unshare -Ur true
+        assert_exit 32 rnx run mount -t tmpfs none /tmp
+        assert_exit 1 rnx run sh -c 'cp /bin/true x && chmod u+s x'
+        assert_exit 1 rnx run su -c true
+}
+
+test_devices_are_few() {
+        assert_eq "$(rnx run sh -c 'find /dev -type b; find /dev -type c -printf "%f\n" | sort | tr "\n" " "')" \
+                  'full null ptmx random tty urandom zero '
+}
+
+test_network_none_is_loopback_only() {
+        assert_eq "$(rnx run ls /sys/class/net)" lo
+        # what listens on the host is not reached
+        in_machine systemd-run -q --unit=listener python3 -m http.server 8123 --bind 127.0.0.1
+        listens() {
+                in_machine python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8123), 1)' 2>/dev/null
+        }
+        wait_until 10 listens
+        assert_exit 1 rnx run python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8123), 1)'
+        assert_exit 0 as_user root rnx run --network=host python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8123), 1)'
+        in_machine systemctl stop listener
+        # but its own loopback works
+        assert_exit 0 rnx run python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); socket.create_connection(s.getsockname(), 1)'
+}
+
+test_network_host_needs_authority() {
+        assert_exit 125 rnx run --network=host true
+        assert_one_line "$output"
+        assert_match "$output" 'org.joblet.use-host-network.*administrator'
+}
+
+exposure() {
+        in_machine systemd-analyze security --no-pager "$1" | sed -n 's/.*Overall exposure level for .*: \([0-9.]*\) .*/\1/p'
+}
+
+test_exposure_of_a_job() {
+        local id level
+
+        id=$(detached alice sleep 60)
+        level=$(exposure "joblet-job-$id.service")
+        echo "exposure of a job: $level"
+        [[ $level =~ ^[0-9]+\.[0-9]+$ ]]
+        awk -v level="$level" 'BEGIN { exit !(level <= 1.0) }'
+}
+
+test_exposure_of_the_daemon() {
+        local level
+
+        level=$(exposure joblet.service)
+        echo "exposure of the daemon: $level"
+        [[ $level =~ ^[0-9]+\.[0-9]+$ ]]
+        awk -v level="$level" 'BEGIN { exit !(level <= 3.0) }'
+}
+
+test_environment_is_secret() {
+        local id unit pid
+
+        # shellcheck disable=SC2016
+        id=$(detached alice --env TOKEN=geheim42 sh -c 'echo "ready $TOKEN" | tr a-z A-Z; exec sleep 60')
+        unit=joblet-job-$id.service
+        wait_until 10 in_log "$id" 'READY GEHEIM42'
+        assert_no_match "$(as_user bob systemctl show "$unit")" geheim42
+        assert_no_match "$(as_user bob systemctl cat "$unit" 2>&1)" geheim42
+        assert_no_match "$(as_user bob sh -c 'cat /run/systemd/transient/* 2>/dev/null')" geheim42
+        pid=$(unit_property "$unit" MainPID)
+        assert_eq "$(as_user bob sh -c "tr '\\0' '\\n' <'/proc/$pid/environ'" 2>/dev/null)" ''
+        # the file that it came by does not outlive the start
+        in_machine test ! -e "/run/joblet/jobs/$id/environment"
+        assert_exit 2 as_user bob ls "/run/joblet/jobs/$id"
+        assert_eq "$(in_machine grep -rl geheim42 /run/joblet /var/lib/joblet /run/systemd/transient || :)" ''
+}
+
+test_a_limit_that_cannot_be_enforced_is_refused() {
+        local option before
+
+        before=$(detached alice true)
+        for option in --max-memory=100 --max-cpu=50 --cpu-cores=0; do
+                assert_exit 125 rnx run "$option" true
+                assert_one_line "$output"
+                assert_match "$output" "^rnx: ${option%=*}: this host cannot enforce it, .*AcceptUnenforcedLimits="
+        done
+        assert_eq "$(detached alice true)" $((before + 1))
+}
+
+test_limits_become_properties() {
+        local id properties
+
+        configure AcceptUnenforcedLimits=yes
+        id=$(detached alice --max-memory=100 --max-cpu=50 --cpu-cores=0 --timeout=1h sleep 60)
+        configure
+        properties=$(in_machine systemctl show "joblet-job-$id.service")
+        for line in MemoryMax=104857600 MemorySwapMax=0 CPUQuotaPerSecUSec=500ms AllowedCPUs=0 RuntimeMaxUSec=1h; do
+                grep -qxF -e "$line" <<<"$properties" || fail "no $line"
+        done
+        assert_record "$id" memory_max 104857600 cpu_quota_percent 50 allowed_cpus 0 timeout_usec 3600000000
+        assert_match "$(rnx status "$id")" 'limit 100.0MB'
+}
+
+test_the_unit_is_what_it_should_be() {
+        local id line properties
+
+        id=$(detached alice --name=a-name sleep 60)
+        properties=$(in_machine systemctl show "joblet-job-$id.service" | sort)
+        for line in Slice=joblet-u1000.slice User=joblet-u1000 DynamicUser=yes NoNewPrivileges=yes PrivateNetwork=yes \
+                    PrivateTmp=yes PrivateDevices=yes PrivateUsers=yes ProtectSystem=strict CapabilityBoundingSet= \
+                    SystemCallArchitectures=native LogRateLimitIntervalUSec=0 MemoryMax=infinity CollectMode=inactive \
+                    RuntimeMaxUSec=infinity RestrictSUIDSGID=yes; do
+                grep -qxF -e "$line" <<<"$properties" || fail "no $line"
+        done
+        assert_match "$properties" $'\nDescription=[^\n]*a-name'
+        assert_match "$(unit_property "joblet-job-$id.service" ControlGroup)" "/joblet\.slice/joblet-u1000\.slice/joblet-job-$id\.service$"
+        assert_match "$(in_machine systemctl status --no-pager "joblet-job-$id")" 'active \(running\)'
+        assert_match "$(in_machine systemd-cgls --no-pager -u joblet.slice)" "joblet-job-$id.service"
+}
+
+test_owners_have_users_of_their_own() {
+        local alice bob
+
+        alice=$(rnx run id -u)
+        bob=$(as_user bob rnx run sh -c 'id -u')
+        [ "$alice" != "$bob" ] || fail "both run as $alice"
+        assert_eq "$(as_user bob rnx run id -un)" joblet-u1001
+}
+
+run_tests "$@"
