@@ -57,12 +57,18 @@ static int append_mounts(sd_bus_message *m, const Plan *p, PlanMountKind kind, c
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_deny_any(sd_bus_message *m) {
-        static const uint8_t zero[16] = {};
+static int append_addresses(sd_bus_message *m, PropertyType type) {
         static const struct {
                 int32_t family;
                 size_t size;
-        } families[] = { { AF_INET, 4 }, { AF_INET6, 16 } };
+                uint8_t localhost[16];
+                uint32_t localhost_prefix;
+        } families[] = {
+                { AF_INET,  4,  { 127 },       8   },
+                { AF_INET6, 16, { [15] = 1 },  128 },
+        };
+        static const uint8_t any[16] = {};
+        bool localhost = type == PROPERTY_LOCALHOST;
         int r;
 
         r = sd_bus_message_open_container(m, 'a', "(iayu)");
@@ -71,9 +77,9 @@ static int append_deny_any(sd_bus_message *m) {
                 if (r >= 0)
                         r = sd_bus_message_append(m, "i", families[i].family);
                 if (r >= 0)
-                        r = sd_bus_message_append_array(m, 'y', zero, families[i].size);
+                        r = sd_bus_message_append_array(m, 'y', localhost ? families[i].localhost : any, families[i].size);
                 if (r >= 0)
-                        r = sd_bus_message_append(m, "u", 0);
+                        r = sd_bus_message_append(m, "u", localhost ? families[i].localhost_prefix : 0);
                 if (r >= 0)
                         r = sd_bus_message_close_container(m);
         }
@@ -118,8 +124,9 @@ static int append_value(sd_bus_message *m, const Property *property, const Plan 
                 return append_mounts(m, p, PLAN_INACCESSIBLE, signature + 1);
         case PROPERTY_CPU_SET:
                 return sd_bus_message_append_array(m, 'y', p->cpu_set, p->cpu_set_size);
-        case PROPERTY_DENY_ANY:
-                return append_deny_any(m);
+        case PROPERTY_ANY_ADDRESS:
+        case PROPERTY_LOCALHOST:
+                return append_addresses(m, property->type);
         case PROPERTY_FILES:
                 return sd_bus_message_append(m, "a(sb)", 1, property->string, false);
         case PROPERTY_LOG_FIELDS:
@@ -135,7 +142,8 @@ static int append_property(sd_bus_message *m, const Property *property, const Pl
                 [PROPERTY_INT32] = "i",        [PROPERTY_UINT64] = "t",        [PROPERTY_USEC] = "t",
                 [PROPERTY_CPU_QUOTA] = "t",    [PROPERTY_FLAGS_NONE] = "t",    [PROPERTY_STRINGS] = "as",
                 [PROPERTY_ALLOW_LIST] = "(bas)", [PROPERTY_BINDS] = "a(ssbt)", [PROPERTY_TMPFS] = "a(ss)",
-                [PROPERTY_INACCESSIBLE] = "as", [PROPERTY_CPU_SET] = "ay",     [PROPERTY_DENY_ANY] = "a(iayu)",
+                [PROPERTY_INACCESSIBLE] = "as", [PROPERTY_CPU_SET] = "ay",     [PROPERTY_ANY_ADDRESS] = "a(iayu)",
+                [PROPERTY_LOCALHOST] = "a(iayu)",
                 [PROPERTY_FILES] = "a(sb)",    [PROPERTY_LOG_FIELDS] = "aay",
         };
         const char *signature = signatures[property->type];

@@ -120,7 +120,8 @@ int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n) {
         append_limits(&l, p);
         if (p->network == NETWORK_NONE) {
                 append(&l, (Property) { "PrivateNetwork", NULL, PROPERTY_BOOLEAN, .boolean = true });
-                append(&l, (Property) { "IPAddressDeny", NULL, PROPERTY_DENY_ANY });
+                append(&l, (Property) { "IPAddressDeny", NULL, PROPERTY_ANY_ADDRESS });
+                append(&l, (Property) { "IPAddressAllow", NULL, PROPERTY_LOCALHOST }); /* its own */
         }
         for (const SandboxProperty *s = sandbox; s < sandbox + ELEMENTSOF(sandbox); s++)
                 if (s->since <= p->systemd_version)

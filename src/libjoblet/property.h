@@ -27,7 +27,8 @@ typedef enum PropertyType {
         PROPERTY_TMPFS,         /* a(ss): the plan's tmpfs mounts */
         PROPERTY_INACCESSIBLE,  /* as: the plan's inaccessible paths */
         PROPERTY_CPU_SET,       /* ay */
-        PROPERTY_DENY_ANY,      /* a(iayu): all addresses */
+        PROPERTY_ANY_ADDRESS,   /* a(iayu) */
+        PROPERTY_LOCALHOST,     /* a(iayu) */
         PROPERTY_FILES,         /* a(sb): environment files */
         PROPERTY_LOG_FIELDS,    /* aay */
         _PROPERTY_TYPE_MAX,

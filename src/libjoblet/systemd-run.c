@@ -75,8 +75,10 @@ static int scalar_to_setting(const Property *property, const Plan *p, char ***se
                 return strv_extendf(settings, "%llu%%", (unsigned long long) (property->number / (USEC_PER_SEC / 100)));
         case PROPERTY_CPU_SET:
                 return strv_extend(settings, p->cpus);
-        case PROPERTY_DENY_ANY:
+        case PROPERTY_ANY_ADDRESS:
                 return strv_extend(settings, "any");
+        case PROPERTY_LOCALHOST:
+                return strv_extend(settings, "localhost");
         default:
                 return -EINVAL;
         }
