@@ -4,7 +4,7 @@
 
 #include "journal-lines.h"
 
-#define CHARACTER_MAX 4U                /* bytes of the longest character in UTF-8 */
+#define CUT_SLACK 128U                  /* so much shorter than it could be may a record be cut */
 #define BUFFER_KEEP (512U * 1024U)      /* more than this is not kept once it is empty */
 
 void journal_lines_done(JournalLines *j) {
@@ -54,6 +54,7 @@ static int begin(JournalLines *j, int priority) {
         char prefix[] = { '<', (char) ('0' + priority), '>' };
 
         j->in_line = true;
+        j->blank = true;
         j->length = 0;
         return append(j, prefix, sizeof(prefix));
 }
@@ -83,15 +84,20 @@ static bool is_continuation(char c) {
         return ((unsigned char) c & 0xc0) == 0x80;
 }
 
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t' || c == '\r';
+}
+
 /* How much of the text may go into the current record. Where a record is full and text remains, that is less than all:
- * a character that is whole is never cut, whatever the chunks that it came in. */
+ * neither within a character, whatever the chunks that it came in, nor behind a blank, which journald would take off. */
 static size_t fitting(const JournalLines *j, const char *text, size_t size) {
-        const size_t safe = JOURNAL_LINE_MAX - CHARACTER_MAX + 1;
+        const size_t safe = JOURNAL_LINE_MAX - CUT_SLACK;
         size_t n = j->length < safe ? safe - j->length : 0;
 
         if (size <= n)
                 return size;
-        while (n < size && j->length + n < JOURNAL_LINE_MAX && is_continuation(text[n]))
+        while (n < size && j->length + n < JOURNAL_LINE_MAX &&
+               (is_continuation(text[n]) || is_blank(n > 0 ? text[n - 1] : j->last)))
                 n++;
         return n;
 }
@@ -113,6 +119,10 @@ static int feed_text(JournalLines *j, const char *text, size_t size) {
                 r = append(j, text, n);
                 if (r < 0)
                         return r;
+                for (size_t i = 0; j->blank && i < n; i++)
+                        j->blank = is_blank(text[i]);
+                if (n > 0)
+                        j->last = text[n - 1];
                 j->length += n;
                 text += n;
                 size -= n;
@@ -126,14 +136,18 @@ static int feed_text(JournalLines *j, const char *text, size_t size) {
         return 0;
 }
 
+/* Of blanks journald takes all at the end of a line, and then drops the line if nothing is left: U+00A0 stays. */
 static int feed_newline(JournalLines *j) {
-        static const char empty[] = "\xc2\xa0"; /* U+00A0: of blanks journald takes all at the end of a line, and then drops the line */
+        static const char stays[] = "\xc2\xa0";
         int r;
 
         if (!j->in_line) {
                 r = begin(j, j->priority);
-                if (r >= 0)
-                        r = append(j, empty, strlen(empty));
+                if (r < 0)
+                        return r;
+        }
+        if (j->blank) {
+                r = append(j, stays, strlen(stays));
                 if (r < 0)
                         return r;
         }

@@ -4,7 +4,8 @@
 /* One stream of a command as the journal takes it: records that start with a priority ("<6>"), so that no text of a job
  * passes for one of another priority.
  *
- *   - an empty line becomes one no-break space: journald drops empty ones, and takes blanks off the end of a line before
+ *   - a line that is empty or blank gets a no-break space at its end: journald takes blanks off the end of a line, and drops
+ *     it if nothing is left
  *   - a line longer than JOURNAL_LINE_MAX is cut between two characters, and so is a last line without a newline: such
  *     records end in NUL, which journald notes as _LINE_BREAK=nul. Readers put them together again.
  *   - a NUL of the job becomes U+FFFD
@@ -21,6 +22,8 @@
 typedef struct JournalLines {
         int priority;
         bool in_line;  /* a record has been begun */
+        bool blank;    /* nothing but blanks in it so far */
+        char last;     /* byte of its text */
         size_t length; /* of its text */
         char *buffer;
         size_t start, end, allocated; /* what is not yet written out is buffer[start] to buffer[end] */

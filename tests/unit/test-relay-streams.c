@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The relay as a process: what becomes of output, whoever takes it or does not. */
+
+#include <signal.h>
+#include <string.h>
+
+#include "relay-fixture.h"
+
+#define BIG (UINT64_C(256) * 1024 * 1024)
+#define BLOCK (64U * 1024U)
+
+static const char *arg_self;
+
+/* A stream of bytes that tells any byte lost, doubled or out of place: splitmix64 of the position. */
+static uint64_t pattern_word(uint64_t n) {
+        n *= UINT64_C(0x9e3779b97f4a7c15);
+        n = (n ^ (n >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        n = (n ^ (n >> 27)) * UINT64_C(0x94d049bb133111eb);
+        return n ^ (n >> 31);
+}
+
+static void pattern(uint64_t seed, uint64_t position, char *ret, size_t size) {
+        uint64_t end = position + size;
+
+        while (position < end) {
+                uint64_t word = pattern_word((seed << 40) + position / 8);
+                size_t skip = position % 8, n = end - position < 8 - skip ? (size_t) (end - position) : 8 - skip;
+
+                memcpy(ret, (char*) &word + skip, n);
+                ret += n;
+                position += n;
+        }
+}
+
+static int write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}
+
+/* This program as the command: both streams, in turn, in pieces of odd sizes. */
+static int generate(uint64_t size) {
+        static char data[BLOCK];
+        uint64_t done[2] = {};
+
+        for (unsigned i = 0; done[0] < size || done[1] < size; i++) {
+                unsigned s = i % 2;
+                size_t n = 1 + (i * 7919U) % BLOCK;
+
+                if (n > size - done[s])
+                        n = (size_t) (size - done[s]);
+                pattern(s, done[s], data, n);
+                if (write_all(s + 1, data, n) < 0)
+                        return EXIT_FAILURE;
+                done[s] += n;
+        }
+        return EXIT_SUCCESS;
+}
+
+typedef struct Check {
+        uint64_t seed, position;
+} Check;
+
+static bool check_pattern(void *userdata, const char *data, size_t size) {
+        static char expected[BLOCK];
+        Check *c = userdata;
+
+        while (size > 0) {
+                size_t n = size < BLOCK ? size : BLOCK;
+
+                pattern(c->seed, c->position, expected, n);
+                if (memcmp(data, expected, n) != 0)
+                        return false;
+                c->position += n;
+                data += n;
+                size -= n;
+        }
+        return true;
+}
+
+static void test_pattern(void **state) {
+        char whole[64], parts[64];
+
+        pattern(1, 1000, whole, sizeof(whole));
+        for (size_t i = 0; i < sizeof(parts); i += 3)
+                pattern(1, 1000 + i, parts + i, sizeof(parts) - i < 3 ? sizeof(parts) - i : 3);
+        assert_memory_equal(whole, parts, sizeof(whole));
+}
+
+static void test_byte_exact(void **state) {
+        RelayTest *t = *state;
+        Check out = { .seed = 0 }, err = { .seed = 1 };
+        char size[32];
+
+        (void) snprintf(size, sizeof(size), "%llu", (unsigned long long) BIG);
+        t->out = (Buffer) { .sink = check_pattern, .userdata = &out };
+        t->err = (Buffer) { .sink = check_pattern, .userdata = &err };
+        relay_spawn(t, arg_self, "generate", size, NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 0);
+        assert_false(t->out.failed);
+        assert_false(t->err.failed);
+        assert_int_equal(t->out.size, BIG);
+        assert_int_equal(t->err.size, BIG);
+        assert_string_equal(t->journal[0].data, "<5>joblet: binary output, not copied to the journal "
+                            "(268435456 bytes went to the client)\n");
+}
+
+static void test_binary_after_text(void **state) {
+        RelayTest *t = *state;
+
+        relay_run(t, WITH_CLIENT, "echo text; printf part; sleep 0.2; printf '\\0\\n'; sleep 0.2; echo more");
+        assert_memory_equal(t->out.data, "text\npart\0\nmore\n", 16);
+        assert_int_equal(t->out.size, 16);
+        assert_memory_equal(t->journal[0].data, "<6>text\n<6>part\0", 16);
+        assert_string_equal(t->journal[0].data + 16, "<5>joblet: binary output, not copied to the journal "
+                            "(7 bytes went to the client)\n");
+}
+
+static void test_limit(void **state) {
+        static const char note[] = "<5>joblet: more than 64 MiB of output, the rest (";
+        RelayTest *t = *state;
+
+        relay_run(t, WITH_CLIENT, "yes 0123456789012345678901234567890123456789012345678901234567890123456789 |"
+                  "head -c 80000000; exit 2");
+        assert_int_equal(t->exit_code, 2);
+        assert_int_equal(t->out.size, 80000000);
+        assert_true(t->journal[0].size > 64000000 && t->journal[0].size < 75000000);
+        assert_non_null(memmem(t->journal[0].data + t->journal[0].size - 100, 100, note, strlen(note)));
+}
+
+/* All lines of a detached job, in their order, and with the priority of their stream. */
+static void test_detached(void **state) {
+        RelayTest *t = *state;
+        const char *p;
+        int n, end;
+
+        relay_run(t, 0, "seq 1 100000; seq 100000 | sed 's/$/ e/' >&2; printf rest");
+        p = t->journal[0].data;
+        for (int i = 1; i <= 100000; i++, p += end) {
+                assert_int_equal(sscanf(p, "<6>%d\n%n", &n, &end), 1);
+                assert_int_equal(n, i);
+                end = (int) (strchr(p, '\n') - p) + 1;
+        }
+        assert_int_equal(t->journal[0].size - (size_t) (p - t->journal[0].data), 8);
+        assert_memory_equal(p, "<6>rest", 8);
+
+        p = t->journal[1].data;
+        for (int i = 1; i <= 100000; i++, p += end) {
+                assert_int_equal(sscanf(p, "<3>%d e", &n), 1);
+                assert_int_equal(n, i);
+                end = (int) (strchr(p, '\n') - p) + 1;
+        }
+        assert_string_equal(p, "");
+}
+
+static void test_detached_binary(void **state) {
+        RelayTest *t = *state;
+
+        relay_run(t, 0, "printf 'a\\0b\\n\\n<0>forged\\n'");
+        assert_string_equal(t->journal[0].data, "<6>a\xef\xbf\xbd" "b\n<6>\xc2\xa0\n<6><0>forged\n");
+}
+
+static void test_only_one_stream_attached(void **state) {
+        RelayTest *t = *state;
+        int fds[2];
+
+        assert_int_equal(pipe(fds), 0);
+        t->go.stderr_fd = fds[1];
+        t->stderr_fd = fds[0];
+        relay_run(t, 0, "printf 'a\\0\\n'; printf 'b\\0\\n' >&2");
+        assert_string_equal(t->journal[0].data, "<6>a\xef\xbf\xbd\n");
+        assert_memory_equal(t->err.data, "b\0\n", 4);
+        assert_int_equal(t->err.size, 3);
+}
+
+/* Text goes to the journal whether or not the client lives. */
+static void test_client_dies(void **state) {
+        RelayTest *t = *state;
+        const char *p;
+        int n;
+
+        relay_spawn(t, "sh", "-c", "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i + 1)); sleep 0.002; done; exit 5", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, 100);
+        relay_vanish(t);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 5);
+        p = t->journal[0].data;
+        for (int i = 0; i < 300; i++) {
+                assert_int_equal(sscanf(p, "<6>%d\n", &n), 1);
+                assert_int_equal(n, i);
+                p = strchr(p, '\n') + 1;
+        }
+        assert_string_equal(p, "");
+}
+
+/* The client dies while its pipe is full: what it had not taken is not lost either. */
+static void test_client_dies_with_binary(void **state) {
+        RelayTest *t = *state;
+        size_t lines = 0;
+
+        relay_spawn(t, "sh", "-c", "printf '\\0\\n'; sleep 0.1; yes abcdefg | head -n 100000; exit 5", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, 2);
+        (void) usleep(300 * 1000);
+        relay_vanish(t);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 5);
+        assert_non_null(strstr(t->journal[0].data, "<5>joblet: binary output, not copied to the journal ("));
+        for (const char *p = t->journal[0].data; (p = strstr(p, "<6>abcdefg\n")); p++)
+                lines++;
+        /* What was in the client's pipe went with it: 64 KiB at most, in lines of eight bytes. */
+        assert_true(lines >= 100000 - 8 * 1024 - 1 && lines < 100000);
+}
+
+/* "rnx run yes | head": the client closes one of its pipes and lives on. */
+static void test_pipe_closed(void **state) {
+        RelayTest *t = *state;
+
+        relay_spawn(t, "sh", "-c", "yes; echo $? >&2; echo again; exec yes", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, 1000);
+        t->stdout_fd = safe_close(t->stdout_fd);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 141);
+        assert_notices(t, RELAY_SIGNALED, SIGPIPE);
+        assert_string_equal(t->err.data, "141\n");
+}
+
+static void test_pipe_closed_other_goes_on(void **state) {
+        RelayTest *t = *state;
+
+        relay_spawn(t, "sh", "-c", "trap '' PIPE; yes 2>/dev/null; echo $? >&2; exit 8", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, 1000);
+        t->stdout_fd = safe_close(t->stdout_fd);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 8);
+        assert_string_equal(t->err.data, "1\n");
+        assert_notices(t, RELAY_EXITED, 8);
+}
+
+static void test_journal_breaks(void **state) {
+        RelayTest *t = *state;
+
+        relay_spawn(t, "sh", "-c", "echo one; sleep 0.3; echo two; sleep 0.1; echo three >&2; exit 1", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, 4);
+        t->journal_fds[0] = safe_close(t->journal_fds[0]);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 1);
+        assert_string_equal(t->out.data, "one\ntwo\n");
+        assert_string_equal(t->err.data, "three\n");
+        assert_string_equal(t->journal[1].data,
+                            "<4>joblet: the journal takes no more of standard output\n<3>three\n");
+}
+
+/* A journal that stands still holds up neither client nor job for long. */
+static void test_journal_stalls(void **state) {
+        RelayTest *t = *state;
+        int fds[2] = { -EBADF, -EBADF };
+
+        relay_spawn(t, "sh", "-c", "yes | head -c 30000000; exit 1", NULL);
+        relay_go(t, WITH_CLIENT);
+        for (int i = 0; i < 2; i++) {
+                fds[i] = t->journal_fds[i];
+                t->journal_fds[i] = -EBADF;
+        }
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 1);
+        assert_int_equal(t->out.size, 30000000);
+        close(fds[0]);
+        close(fds[1]);
+}
+
+static void test_silence(void **state) {
+        RelayTest *t = *state;
+
+        relay_run(t, WITH_CLIENT, "exec >&- 2>&-; sleep 0.2; exit 3");
+        assert_int_equal(t->exit_code, 3);
+        assert_int_equal(t->out.size, 0);
+        assert_string_equal(t->journal[0].data, "");
+}
+
+#define RELAY_UNIT_TEST(f) cmocka_unit_test_setup_teardown(f, relay_test_setup, relay_test_teardown)
+
+int main(int argc, char **argv) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_pattern),
+                RELAY_UNIT_TEST(test_byte_exact),
+                RELAY_UNIT_TEST(test_binary_after_text),
+                RELAY_UNIT_TEST(test_limit),
+                RELAY_UNIT_TEST(test_detached),
+                RELAY_UNIT_TEST(test_detached_binary),
+                RELAY_UNIT_TEST(test_only_one_stream_attached),
+                RELAY_UNIT_TEST(test_client_dies),
+                RELAY_UNIT_TEST(test_client_dies_with_binary),
+                RELAY_UNIT_TEST(test_pipe_closed),
+                RELAY_UNIT_TEST(test_pipe_closed_other_goes_on),
+                RELAY_UNIT_TEST(test_journal_breaks),
+                RELAY_UNIT_TEST(test_journal_stalls),
+                RELAY_UNIT_TEST(test_silence),
+        };
+
+        if (argc == 3 && strcmp(argv[1], "generate") == 0)
+                return generate(strtoull(argv[2], NULL, 10));
+
+        arg_self = realpath("/proc/self/exe", NULL);
+        return arg_self ? cmocka_run_group_tests(tests, NULL, NULL) : EXIT_FAILURE;
+}
