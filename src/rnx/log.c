@@ -149,6 +149,18 @@ static int line_print_json(const LogEntry *e, const char *message, size_t size) 
         return json_print(stdout, o);
 }
 
+/* Without what was added to a blank line so that journald keeps it. */
+static size_t line_size(const char *message, size_t size) {
+        const size_t n = strlen(LOG_EMPTY_LINE);
+
+        if (size < n || memcmp(message + size - n, LOG_EMPTY_LINE, n) != 0)
+                return size;
+        for (size_t i = 0; i < size - n; i++)
+                if (message[i] != ' ' && message[i] != '\t' && message[i] != '\r')
+                        return size;
+        return size - n;
+}
+
 static int line_print(const LogEntry *e) {
         static bool at_start[2] = { true, true };
         bool is_stderr = e->priority == PRIORITY_STDERR;
@@ -158,8 +170,7 @@ static int line_print(const LogEntry *e) {
 
         if (arg_stdout != arg_stderr && arg_stderr != is_stderr)
                 return 0;
-        if (size == strlen(LOG_EMPTY_LINE) && memcmp(message, LOG_EMPTY_LINE, size) == 0)
-                size = 0;
+        size = line_size(message, size);
         if (arg_json != JSON_OFF)
                 return line_print_json(e, message, size);
 
