@@ -307,7 +307,7 @@ int main(int argc, char *argv[]) {
 
         r = dispatch(argv + (argc > 0), &verb);
         if (r < 0)
-                r = verb && verb->function == verb_run ? EXIT_OWN_FAILURE : EXIT_FAILURE;
+                r = verb && (verb->function == verb_run || verb->function == verb_wait) ? EXIT_OWN_FAILURE : EXIT_FAILURE;
 
         if ((ferror(stdout) || fflush(stdout) != 0) && errno != EPIPE && r == 0)
                 r = log_error(EXIT_FAILURE, "cannot write to standard output: %m");

@@ -413,11 +413,13 @@ static int request_finish(Run *run, char **command) {
 
         if (!run->request && request_new(&run->request) < 0)
                 return log_oom();
-        r = request_result(request_set_command(run->request, command, &message), message);
+        r = request_set_command(run->request, command, &message);
+        r = request_result(r, message);
         if (r < 0)
                 return r;
         if (run->environment) {
-                r = request_result(request_set_environment(run->request, run->environment, &message), message);
+                r = request_set_environment(run->request, run->environment, &message);
+                r = request_result(r, message);
                 if (r < 0)
                         return r;
         }
@@ -425,7 +427,8 @@ static int request_finish(Run *run, char **command) {
                 if (strv_extend(&paths, run->downloads[i].path) < 0)
                         return log_oom();
         if (paths) {
-                r = request_result(request_set_download(run->request, paths, &message), message);
+                r = request_set_download(run->request, paths, &message);
+                r = request_result(r, message);
                 if (r < 0)
                         return r;
         }
