@@ -198,7 +198,7 @@ test_the_unit_is_what_it_should_be() {
         id=$(detached alice --name=a-name sleep 60)
         properties=$(in_machine systemctl show "joblet-job-$id.service" | sort)
         for line in Slice=joblet-u1000.slice User=joblet-u1000 DynamicUser=yes NoNewPrivileges=yes PrivateNetwork=yes \
-                    PrivateTmp=yes PrivateDevices=yes PrivateUsers=yes ProtectSystem=strict CapabilityBoundingSet= \
+                    PrivateTmp=yes PrivateDevices=yes PrivateUsers=yes ProtectSystem=strict \
                     SystemCallArchitectures=native LogRateLimitIntervalUSec=0 MemoryMax=infinity CollectMode=inactive \
                     RuntimeMaxUSec=infinity RestrictSUIDSGID=yes; do
                 grep -qxF -e "$line" <<<"$properties" || fail "no $line"

@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# MACHINE_PRIVATE=1
+# Nothing is lost, whatever happens to the daemon or the machine.
+. "$(dirname "$0")/../harness/assert.sh"
+. "$(dirname "$0")/lib.sh"
+
+: "${JOBLET_TEST_KILLS:=200}"
+TEST_TIMEOUT=${TEST_TIMEOUT_SURVIVE:-240}
+
+# Kills the daemon again and again while four clients submit jobs, detached and attached, that end at once or a little
+# later, with exit codes of all kinds. Each client notes what it was told; the end of each job it must find out later.
+test_killed_again_and_again() {
+        local told
+
+        put /tmp/client.sh 755 <<'END'
+# client.sh NUMBER: until /tmp/stop is there
+n=0
+while [ ! -e /tmp/stop ]; do
+        n=$((n + 1)) code=$(((n * 7 + $1 * 13) % 200)) sleep=0
+        [ $((n % 3)) != 0 ] || sleep=0.$((n % 10))
+        if [ $((n % 2)) = 0 ]; then
+                id=$(rnx run --detach --name="c$1-$n" sh -c "sleep $sleep; echo said $1-$n; exit $code" 2>>errors-$1) || id=refused
+                echo "$id $code c$1-$n" >>told-$1
+        else
+                said=$(rnx run --name="c$1-$n" sh -c "sleep $sleep; echo said $1-$n; exit $code" 2>>errors-$1)
+                echo "attached $code c$1-$n $? $said" >>told-$1
+        fi
+done
+END
+        put /tmp/killer.sh 755 <<'END'
+# killer.sh TIMES: kills each instance of the daemon at a random moment of its life
+systemctl set-property --runtime joblet.service StartLimitIntervalSec=0 2>/dev/null || :
+n=0 last=0
+while [ "$n" -lt "$1" ]; do
+        pid=$(systemctl show --value -p MainPID joblet.service)
+        if [ "$pid" = 0 ] || [ "$pid" = "$last" ]; then
+                sleep 0.02
+                continue
+        fi
+        sleep "0.$(printf %03d $((RANDOM % 250)))"
+        kill -KILL "$pid" && n=$((n + 1)) last=$pid
+        systemctl reset-failed joblet.service
+done
+echo "$n"
+END
+        in_machine sh -c 'mkdir -p /etc/systemd/system/joblet.service.d && printf "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=10ms\n" >/etc/systemd/system/joblet.service.d/test.conf && systemctl daemon-reload && systemctl start joblet'
+        as_user alice bash -c 'for i in 1 2 3 4; do bash /tmp/client.sh $i & done; wait' &
+        assert_eq "$(in_machine bash /tmp/killer.sh "$JOBLET_TEST_KILLS")" "$JOBLET_TEST_KILLS"
+        in_machine touch /tmp/stop
+        wait
+
+        told=$(as_user alice sh -c 'cat told-*')
+        echo "$told" | wc -l
+        # Whatever was accepted has the right end, once, and nothing was taken for accepted that was not.
+        as_user alice python3 - <<'END'
+import collections, glob, json, subprocess, sys
+
+def rnx(*args):
+    return subprocess.run(["rnx", *args], stdout=subprocess.PIPE, text=True)
+
+told = [line.split() for name in glob.glob("told-*") for line in open(name)]
+expected = {t[2]: int(t[1]) for t in told}
+ids = [t[0] for t in told if t[0].isdigit()]
+if ids:
+    rnx("wait", *ids)
+jobs = json.loads(rnx("list", "--json").stdout)
+bad = []
+
+for what, seen in (("id", [j["id"] for j in jobs]), ("id told", ids)):
+    twice = [i for i, n in collections.Counter(seen).items() if n > 1]
+    if twice:
+        bad.append(f"{what} given twice: {twice}")
+by_name = collections.defaultdict(list)
+for job in jobs:
+    by_name[job["name"]].append(job)
+by_id = {str(j["id"]): j for j in jobs}
+
+unanswered = 0
+for t in told:
+    end = [(j["state"], j["exit_status"]) for j in by_name[t[2]]]
+    right = ("COMPLETED" if expected[t[2]] == 0 else "FAILED", expected[t[2]])
+    if t[0] == "refused":
+        # Never accepted, so that it may be missing; if it is there, it ran once.
+        unanswered += 1
+        if len(end) > 1:
+            bad.append(f"{t}: ran {len(end)} times")
+    elif t[0] == "attached":
+        if int(t[3]) == expected[t[2]]:
+            if end != [right]:
+                bad.append(f"{t}: client saw the right end, recorded is {end}")
+            if t[4:] != ["said", t[2][1:]]:
+                bad.append(f"{t}: output is wrong")
+        elif t[3] != "125" or len(end) > 1:
+            bad.append(f"{t}: client saw another end; recorded is {end}")
+        else:
+            unanswered += 1
+    elif t[0] not in by_id or by_id[t[0]]["name"] != t[2]:
+        bad.append(f"{t}: accepted and forgotten")
+    elif end != [right]:
+        bad.append(f"{t}: recorded is {end}")
+print(f"{len(told)} submitted, {len(jobs)} recorded, {unanswered} without an answer, {len(bad)} wrong")
+print("\n".join(bad[:20]))
+sys.exit(bool(bad) or len(told) - unanswered < 40)
+END
+        # and nothing is left behind
+        assert_eq "$(in_machine systemctl list-units --all --no-legend --plain 'joblet-job-*')" ''
+        assert_eq "$(in_machine sh -c 'ls -A /run/joblet/jobs')" ''
+}
+
+test_jobs_that_end_without_the_daemon() {
+        local -A id
+        local key
+
+        id[ok]=$(detached alice sleep 1.5)
+        id[code]=$(detached alice sh -c 'sleep 1.5; exit 42')
+        id[signal]=$(detached alice sh -c 'sleep 1.5; kill -KILL $$')
+        id[timeout]=$(detached alice --timeout=1.5 sleep 60)
+        id[longer]=$(detached alice sh -c 'until [ -e /work/../tmp/never ]; do sleep 0.2; [ $((n = n + 1)) -lt 40 ] || exit 9; done')
+        in_machine sh -c 'systemctl mask --runtime --now joblet.service 2>/dev/null'
+        all_but_one_have_ended() {
+                [ "$(in_machine systemctl list-units --no-legend --plain --state=active 'joblet-job-*' | wc -l)" = 1 ]
+        }
+        wait_until 20 all_but_one_have_ended
+        in_machine sh -c 'systemctl unmask --runtime joblet.service 2>/dev/null; systemctl start joblet.service'
+        assert_record "${id[longer]}" state RUNNING
+        for key in ok code signal timeout; do
+                as_user alice rnx wait "${id[$key]}" || :
+        done
+        assert_record "${id[ok]}" state COMPLETED result success exit_code 0
+        assert_record "${id[code]}" state FAILED result exit-code exit_code 42
+        assert_record "${id[signal]}" state FAILED result signal exit_signal 9
+        assert_record "${id[timeout]}" state TIMEOUT result timeout
+        assert_exit 9 rnx wait "${id[longer]}"
+}
+
+test_restart_and_reexec_do_not_touch_jobs() {
+        local id pid
+
+        id=$(detached alice sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo $i; sleep 0.1; done; exit 6')
+        pid=$(unit_property "joblet-job-$id" MainPID)
+        in_machine systemctl restart joblet.service
+        in_machine systemctl daemon-reexec
+        in_machine systemctl daemon-reload
+        assert_eq "$(unit_property "joblet-job-$id" MainPID)" "$pid"
+        assert_exit 6 rnx wait "$id"
+        assert_eq "$(rnx log "$id" | tr '\n' ' ')" '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 '
+}
+
+test_attached_client_over_a_restart() {
+        local out pid
+
+        out=$(mktemp)
+        as_user alice sh -c 'rnx run sh -c "echo ready; sleep 1; echo after; exit 6" 2>&1; echo "code $?"' >"$out" &
+        pid=$!
+        wait_until 10 grep -q ready "$out"
+        in_machine systemctl restart joblet.service
+        wait "$pid"
+        assert_eq "$(cat "$out")" $'ready\nafter\ncode 6'
+        rm "$out"
+}
+
+test_client_that_vanishes() {
+        local id out
+
+        out=$(mktemp)
+        # shellcheck disable=SC2016
+        as_user alice sh -c 'rnx run --name=orphan sh -c "echo before; until [ -e /tmp/go ]; do sleep 0.1; n=\$((n + 1)); [ \$n -lt 15 ] || break; done; echo behind; echo err >&2; exit 8" & echo $! >pid; wait' >"$out" 2>&1 &
+        wait_until 10 grep -q before "$out"
+        as_user alice sh -c 'kill -KILL "$(cat pid)"'
+        id=$(rnx list --no-legend --limit=1 | cut -d' ' -f1)
+        assert_record "$id" state RUNNING name orphan
+        assert_exit 8 rnx wait "$id"
+        assert_eq "$(rnx log "$id" 2>/dev/null)" $'before\nbehind'
+        assert_eq "$(rnx log "$id" 2>&1 >/dev/null)" err
+        assert_no_match "$(cat "$out")" behind
+        rm "$out"
+}
+
+test_records_survive_a_reboot() {
+        local ended running last
+
+        ended=$(detached alice --name=before-reboot sh -c 'echo kept; exit 5')
+        assert_exit 5 rnx wait "$ended"
+        running=$(detached alice sh -c 'trap "" TERM; echo ready; sleep 300')
+        last=$(detached bob sleep 300)
+        wait_until 10 in_log "$running" ready
+        reboot_machine
+        assert_record "$ended" name before-reboot state FAILED result exit-code exit_code 5
+        assert_eq "$(rnx log "$ended")" kept
+        # cut off, and recorded as such
+        [[ $(field "$(record_of "$running")" result) =~ ^(stopped|lost|signal)$ ]]
+        [[ $(field "$(record_of "$last")" result) =~ ^(stopped|lost|signal)$ ]]
+        assert_match "$(field "$(record_of "$last")" reason)" 'host went down'
+        assert_eq "$(detached alice true)" $((last + 1))
+}
+
+test_power_failure() {
+        local ended running
+
+        ended=$(detached alice sh -c 'exit 5')
+        assert_exit 5 rnx wait "$ended"
+        running=$(detached alice sleep 300)
+        reboot_machine --hard
+        assert_record "$ended" state FAILED exit_code 5
+        assert_record "$running" state FAILED result lost
+        assert_match "$(rnx status "$running")" 'was lost: the host went down'
+        [ "$(detached alice true)" -gt "$running" ]
+}
+
+run_tests "$@"
