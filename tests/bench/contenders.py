@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shlex
+import sys
 
 import clock
 
@@ -13,10 +14,11 @@ SECCOMP_PROFILE = "/usr/share/containers/seccomp.json"
 
 
 class Contender:
-    """name is shown, about tells what the command gets; same: it is what the others are compared with."""
+    """name is shown, about tells what the command gets; same: it is what the others are compared with;
+    foreign: there are hosts on which it does not run in a container, and then it is left out."""
 
-    def __init__(self, name, about, argv, same=False):
-        self.name, self.about, self.make, self.same = name, about, argv, same
+    def __init__(self, name, about, argv, same=False, foreign=False):
+        self.name, self.about, self.make, self.same, self.foreign = name, about, argv, same, foreign
 
     def argv(self, *command):
         return self.make(list(command) or ["true"])
@@ -118,14 +120,24 @@ def prepare():
     """All of them, in the order of the table."""
     os.makedirs(TOP, exist_ok=True)
     runtime = make_runtime("tiny")
-    return [
+    contenders = [
         Contender("rnx run", "attached, its sandbox, record and journal", lambda c: ["rnx", "run", *c]),
-        Contender("rnx run --runtime", f"the same in a runtime of three files", lambda c: ["rnx", "run", f"--runtime={runtime}", *c]),
+        Contender("rnx run --runtime", "the same in a runtime of three files", lambda c: ["rnx", "run", f"--runtime={runtime}", *c]),
         Contender("rnx run --json", "the same as the first, until the record is final", lambda c: ["rnx", "run", "--json", *c]),
         Contender("systemd-run, same properties", "what rnx run --dry-run prints", same_properties(), same=True),
         Contender("systemd-run", "--wait --pipe, no sandbox", lambda c: ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *c]),
-        Contender("podman run", "--network=none --read-only --rootfs, podman's seccomp", podman_maker()),
-        Contender("crun run", "pid, net, ipc, uts, mount, cgroup namespaces, podman's seccomp", crun_maker()),
-        Contender("bwrap", "--unshare-all (so with user namespace), no seccomp, no cgroup", lambda c: [*BWRAP, *c]),
+        Contender("podman run", "--network=none --read-only --rootfs, podman's seccomp", podman_maker(), foreign=True),
+        Contender("crun run", "pid, net, ipc, uts, mount, cgroup namespaces, podman's seccomp", crun_maker(), foreign=True),
+        Contender("bwrap", "--unshare-all (so with user namespace), no seccomp, no cgroup", lambda c: [*BWRAP, *c], foreign=True),
         Contender("bare exec", "nothing", lambda c: c),
     ]
+    return [c for c in contenders if not c.foreign or runs(c)]
+
+
+def runs(contender):
+    try:
+        clock.run(contender.argv())
+        return True
+    except clock.Failed as e:
+        print(f"==> left out, it does not run here: {e}", file=sys.stderr)
+        return False
