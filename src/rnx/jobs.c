@@ -344,5 +344,7 @@ int verb_wait(int argc, char *argv[]) {
                         (void) json_print(stdout, wait_records);
                 json_object_put(wait_records);
         }
+        if (r == EXIT_FAILURE)
+                return EXIT_OWN_FAILURE; /* 1 would be a job's own */
         return r != 0 ? r : wait_status;
 }
