@@ -8,7 +8,7 @@
 : "${JOBLET_TEST_KILLS:=200}"
 TEST_TIMEOUT=${TEST_TIMEOUT_SURVIVE:-240}
 
-# Kills the daemon again and again while four clients submit jobs, detached and attached, that end at once or a little
+# Kills the daemon again and again while six clients submit jobs, detached and attached, that end at once or a little
 # later, with exit codes of all kinds. Each client notes what it was told; the end of each job it must find out later.
 test_killed_again_and_again() {
         local told
@@ -29,8 +29,10 @@ while [ ! -e /tmp/stop ]; do
 done
 END
         put /tmp/killer.sh 755 <<'END'
-# killer.sh TIMES: kills each instance of the daemon at a random moment of its life
-systemctl set-property --runtime joblet.service StartLimitIntervalSec=0 2>/dev/null || :
+# killer.sh TIMES: kills each instance of the daemon at a random moment: of its own life, or of that of the jobs
+told() {
+        cat /home/alice/told-* 2>/dev/null | wc -l
+}
 n=0 last=0
 while [ "$n" -lt "$1" ]; do
         pid=$(systemctl show --value -p MainPID joblet.service)
@@ -38,14 +40,20 @@ while [ "$n" -lt "$1" ]; do
                 sleep 0.02
                 continue
         fi
-        sleep "0.$(printf %03d $((RANDOM % 250)))"
+        if [ $((n % 2)) = 1 ]; then
+                before=$(told) tries=0
+                until [ "$(told)" -ge $((before + 3)) ] || [ $((tries = tries + 1)) -gt 100 ]; do
+                        sleep 0.02
+                done
+        fi
+        sleep "0.$(printf %03d $((RANDOM % 200)))"
         kill -KILL "$pid" && n=$((n + 1)) last=$pid
         systemctl reset-failed joblet.service
 done
 echo "$n"
 END
         in_machine sh -c 'mkdir -p /etc/systemd/system/joblet.service.d && printf "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=10ms\n" >/etc/systemd/system/joblet.service.d/test.conf && systemctl daemon-reload && systemctl start joblet'
-        as_user alice bash -c 'for i in 1 2 3 4; do bash /tmp/client.sh $i & done; wait' &
+        as_user alice bash -c 'for i in 1 2 3 4 5 6; do bash /tmp/client.sh $i & done; wait' &
         assert_eq "$(in_machine bash /tmp/killer.sh "$JOBLET_TEST_KILLS")" "$JOBLET_TEST_KILLS"
         in_machine touch /tmp/stop
         wait
