@@ -173,13 +173,6 @@ static int check_sources(const Install *i, char **reterr_message) {
         return runtime_check_sources(&runtime, reterr_message);
 }
 
-/* After a power failure it is there whole or not at all. */
-static int make_durable(const Install *i, char **reterr_message) {
-        if (syncfs(i->staging_fd) < 0)
-                return message_set(reterr_message, -errno, "cannot write %s to the disk: %s", i->runtimes, strerror(errno));
-        return 0;
-}
-
 static int stage(Install *i, char **reterr_message) {
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -198,8 +191,6 @@ static int stage(Install *i, char **reterr_message) {
                 r = unpack(i, reterr_message);
         if (r >= 0)
                 r = check_sources(i, reterr_message);
-        if (r >= 0)
-                r = make_durable(i, reterr_message);
         if (r >= 0 && was_stopped())
                 r = message_set(reterr_message, -EINTR, "interrupted");
         return r;

@@ -138,6 +138,23 @@ static void sweep_if_idle(Manager *m) {
                 runtimes_sweep(m, true);
 }
 
+static void on_synced(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
+        if (error < 0)
+                log_warning_errno(error, "Failed to write " RUNTIMES_PATH " to the disk, ignoring: %m");
+}
+
+static void sync_later(Manager *m) {
+        int r = operation_start(m, &(OperationStart) {
+                .words = (char *const []) { (char*) "sync", (char*) RUNTIMES_PATH, NULL },
+                .input_fd = -EBADF,
+                .progress_fd = -EBADF,
+                .done = on_synced,
+        });
+
+        if (r < 0)
+                log_warning_errno(r, "Failed to have " RUNTIMES_PATH " written to the disk, ignoring: %m");
+}
+
 static int on_placing_time(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* Jobs that are being started still mount what they planned with: they come first. */
@@ -160,6 +177,7 @@ static void place(Placing *p) {
                 return;
         }
         log_info("Installed runtime %s in " RUNTIMES_PATH "/%s/%s", p->display_name, p->language, p->name);
+        sync_later(m);
         runtimes_sweep(m, false);
         if (runtime_sizes_update(m, on_sizes_for_install, p) < 0)
                 on_sizes_for_install(m, p);
