@@ -29,8 +29,9 @@ static int add(Plan *p, PlanMountKind kind, const char *source, const char *targ
 
 static int add_formatted(Plan *p, PlanMountKind kind, const char *directory, const char *name, const char *target, const char *entry) {
         _cleanup_free_ char *source = NULL, *to = NULL;
+        bool itself = strcmp(name, ".") == 0;
 
-        if (asprintf(&source, "%s/%s%s%s", directory, name, entry ? "/" : "", entry ?: "") < 0 ||
+        if (asprintf(&source, "%s%s%s%s%s", directory, itself ? "" : "/", itself ? "" : name, entry ? "/" : "", entry ?: "") < 0 ||
             asprintf(&to, "%s%s%s", target, entry ? "/" : "", entry ?: "") < 0) {
                 return -ENOMEM;
         }
@@ -90,6 +91,13 @@ static int add_manifest_mount(Plan *p, const Runtime *runtime, const ManifestMou
         return 0;
 }
 
+static bool has_target(const Manifest *manifest, const char *path) {
+        for (size_t i = 0; i < manifest->n_mounts; i++)
+                if (strcmp(manifest->mounts[i].target, path) == 0)
+                        return true;
+        return false;
+}
+
 static bool has_target_below(const Manifest *manifest, const char *directory) {
         for (size_t i = 0; i < manifest->n_mounts; i++)
                 if (strncmp(manifest->mounts[i].target, directory, strlen(directory)) == 0)
@@ -115,6 +123,10 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
         r = add(p, PLAN_TMPFS, NULL, "/opt", "mode=0755,ro", false);
         if (r >= 0 && has_target_below(runtime->manifest, "/srv/"))
                 r = add(p, PLAN_TMPFS, NULL, "/srv", "mode=0755,ro", false);
+        /* Single packages need a directory to be in. */
+        if (r >= 0 && runtime->manifest->base == RUNTIME_BASE_HOST && has_target_below(runtime->manifest, "/node_modules/") &&
+            !has_target(runtime->manifest, "/node_modules"))
+                r = add(p, PLAN_TMPFS, NULL, "/node_modules", "mode=0755,ro", false);
         if (r < 0)
                 return r;
         r = add(p, PLAN_BIND_READ_ONLY, runtime->path, runtime->path, NULL, false);
