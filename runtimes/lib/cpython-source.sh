@@ -61,8 +61,7 @@ MAKE
         elf_strip
         elf_rpath "$py_bin" "\$ORIGIN/../lib/python$python-libs:$runtime_home/python-install/lib/python$python-libs"
         elf_close
-        py -I -m ensurepip --root "$work/pip" --no-cache-dir >/dev/null 2>&1 || py -I -m ensurepip --root "$work/pip" >&2 ||
-                die "Installing pip failed."
+        py -I -m ensurepip --root "$work/pip" >"$work/pip.log" 2>&1 || { cat "$work/pip.log" >&2 && die "Installing pip failed."; }
         cp -a "$(find "$work/pip" -type d -path '*/site-packages' -print -quit)/." "$py_lib/site-packages/"
         for release in pip pip3 "pip$python"; do
                 # shellcheck disable=SC2016
