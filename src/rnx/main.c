@@ -88,6 +88,8 @@ static const Verb verbs[] = {
           NULL, NULL, verb_runtime_verify, "compare a runtime with its manifest" },
         { "runtime", "pack", "RUNTIME|DIRECTORY", 1, 1, false,
           runtime_pack_options, runtime_pack_option, verb_runtime_pack, "make a package of a runtime" },
+        { "runtime", "import", "DIRECTORY", 1, 1, false,
+          runtime_import_options, runtime_import_option, verb_runtime_import, "make a runtime of an environment or a JDK" },
         { NULL, "help", "[VERB]", 0, 2, false,
           NULL, NULL, verb_help, "show help for rnx or a verb" },
         { NULL, "version", "", 0, 0, false,
