@@ -109,8 +109,14 @@ static int write_small_file(int dir_fd, const char *name, const char *text) {
 
 static int write_user(int dir_fd, const char *user, uid_t uid) {
         _cleanup_free_ char *passwd = NULL, *group = NULL;
+        _cleanup_close_ int user_fd = -EBADF;
         int r;
 
+        if (mkdirat(dir_fd, "user", 0755) < 0 && errno != EEXIST)
+                return -errno;
+        user_fd = openat(dir_fd, "user", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (user_fd < 0)
+                return -errno;
         if (asprintf(&passwd,
                      "root:x:0:0:root:/root:/usr/sbin/nologin\n"
                      "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
@@ -118,8 +124,8 @@ static int write_user(int dir_fd, const char *user, uid_t uid) {
             asprintf(&group, "root:x:0:\nnogroup:x:65534:\n%s:x:%u:\n", user, uid) < 0)
                 return -ENOMEM;
 
-        r = write_small_file(dir_fd, "passwd", passwd);
-        return r < 0 ? r : write_small_file(dir_fd, "group", group);
+        r = write_small_file(user_fd, "passwd", passwd);
+        return r < 0 ? r : write_small_file(user_fd, "group", group);
 }
 
 int job_files_prepare(const JobFiles *f, const Plan *plan) {

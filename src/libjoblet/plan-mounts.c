@@ -135,23 +135,34 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
         return r;
 }
 
+/* Where passwd and group of the skeleton's /etc point to: one mount for both. A runtime's own root has files instead. */
+#define USER_IN_JOB "/run/joblet/user"
+/* The same without the job's user, whom nobody knows before it runs. */
+#define NOBODY_ELSE PKGLIBEXECDIR "/user"
+
 /* What is made for this job alone. */
-static int add_own(Plan *p, const Policy *policy) {
+static int add_own(Plan *p, bool self, const Policy *policy) {
         _cleanup_free_ char *cgroup = NULL;
         int r;
 
-        if (p->id == 0)
-                return add(p, PLAN_TMPFS, NULL, "/work", "mode=1777,nosuid,nodev", false);
+        if (p->id == 0) {
+                r = add(p, PLAN_TMPFS, NULL, "/work", "mode=1777,nosuid,nodev", false);
+                if (r >= 0 && !self)
+                        r = add(p, PLAN_BIND_READ_ONLY, NOBODY_ELSE, USER_IN_JOB, NULL, false);
+                return r;
+        }
 
         if (asprintf(&cgroup, "/sys/fs/cgroup/joblet.slice/%s/%s", p->slice, p->unit) < 0)
                 return -ENOMEM;
         r = add(p, PLAN_BIND_READ_ONLY, cgroup, cgroup, NULL, true);
         if (r >= 0)
                 r = add(p, PLAN_BIND_WRITABLE, p->workspace, "/work", NULL, false);
-        if (r >= 0)
-                r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "passwd", "/etc/passwd", NULL);
-        if (r >= 0)
-                r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "group", "/etc/group", NULL);
+        if (r >= 0 && self) {
+                r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "user/passwd", "/etc/passwd", NULL);
+                if (r >= 0)
+                        r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "user/group", "/etc/group", NULL);
+        } else if (r >= 0)
+                r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "user", USER_IN_JOB, NULL);
         if (r >= 0 && policy->relay && strcmp(p->relay, policy->relay) != 0)
                 r = add(p, PLAN_BIND_READ_ONLY, policy->relay, p->relay, NULL, false);
         return r;
@@ -181,6 +192,6 @@ int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
         if (r >= 0)
                 r = add_runtime(p, runtime);
         if (r >= 0)
-                r = add_own(p, policy);
+                r = add_own(p, self, policy);
         return r;
 }
