@@ -53,6 +53,8 @@ static int conclude_oom(Record *r) {
         int q;
 
         conclude(r, JOB_FAILED, JOB_RESULT_OOM);
+        r->exit_code = -1; /* however the rest of it went down then */
+        r->exit_signal = SIGKILL;
         if (r->memory_max == UINT64_MAX)
                 return message_set(&r->reason, 0, "was killed because the host ran out of memory");
         q = size_format(r->memory_max, &limit);
