@@ -13,6 +13,7 @@ TEST_TIMEOUT=${TEST_TIMEOUT_SURVIVE:-240}
 test_killed_again_and_again() {
         local told
 
+        in_machine sh -c 'rm -f /tmp/stop /home/alice/told-*'
         put /tmp/client.sh 755 <<'END'
 # client.sh NUMBER: until /tmp/stop is there
 n=0
