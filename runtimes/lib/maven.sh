@@ -121,7 +121,7 @@ maven_note() {
         for ((i = 0; i < 6; i++)); do
                 [[ -f $parent ]] || break
                 licence=$(tr -d '\r\n' <"$parent" | sed -n 's|.*<licenses>\(.*\)</licenses>.*|\1|p' | { grep -o '<name>[^<]*' || :; } |
-                        sed 's/^<name> *//; s/ *$//; s/  */ /g' | paste -sd, | sed 's/,/, /g')
+                        sed 's/^<name> *//; s/ *$//; s/  */ /g' | paste -sd';' | sed 's/;/; /g')
                 [[ -z $licence ]] || break
                 parent=$(tr -d '\r\n' <"$parent" | sed -n 's|.*<parent>\(.*\)</parent>.*|\1|p' | awk '
                         function text(tag, s) { s = $0; if (!match(s, "<" tag ">[^<]*")) return ""; s = substr(s, RSTART, RLENGTH); sub(/^[^>]*> */, "", s); sub(/ *$/, "", s); return s }

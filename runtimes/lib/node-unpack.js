@@ -33,7 +33,7 @@ for (const [where, item] of entries) {
                 fail(`${file}: damaged, delete it`);
 
         const name = where.replace(/^.*node_modules\//, '');
-        console.log(['npm', name, item.version, item.license || 'see its package.json', 'sha512 ' + digest].join('\t'));
+        console.log(['npm', name, item.version, name === skip ? 'MIT, see share/licenses/nodejs' : item.license || 'see its package.json', 'sha512 ' + digest].join('\t'));
         if (name === skip)
                 continue;
         const to = path.join(tree, 'lib', where);
