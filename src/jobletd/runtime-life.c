@@ -112,7 +112,6 @@ int runtime_put_in_place(Manager *m, const char *language, const char *name, con
                         return r;
                 sweep_wanted = true;
         }
-        (void) fsync(fd);
         return 0;
 }
 
