@@ -207,7 +207,8 @@ interrupted() {
 test_interrupt_reaches_the_job() {
         assert_eq "$(interrupted 'trap "echo got it; exit 5" INT; echo ready; while :; do sleep 0.1; done' 1)" \
                   $'ready\ngot it\ncode 5'
-        assert_match "$(interrupted 'echo ready; exec sleep 60' 1)" $'was killed by signal INT\ncode 130$'
+        # what the user did needs no words
+        assert_eq "$(interrupted 'echo ready; exec sleep 60' 1)" $'ready\ncode 130'
 }
 
 test_second_interrupt_stops_the_job() {

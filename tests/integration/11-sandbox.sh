@@ -72,15 +72,25 @@ test_other_processes_are_out_of_sight() {
         assert_no_match "$seen" "joblet-job-$other"
 }
 
-test_other_jobs_are_out_of_reach() {
+# kills_do_not_reach USER: a job of alice's that kills all it can leaves a job of USER's alone
+kills_do_not_reach() {
         local other
 
-        other=$(detached alice sh -c 'echo ready; exec sleep 60')
+        other=$(detached "$1" sh -c 'echo ready; exec sleep 60')
         wait_until 10 in_log "$other" ready
-        rnx run sh -c 'trap "" TERM; kill -TERM -1 2>/dev/null; sleep 0.2; true'
+        rnx run sh -c 'trap "" TERM; kill -TERM -1 2>/dev/null; sleep 0.2; true' || :
         # shellcheck disable=SC2016
         rnx run sh -c 'for i in $(seq 2 3000); do kill -TERM $i 2>/dev/null; done; true' || :
         assert_record "$other" state RUNNING
+}
+
+test_jobs_of_others_are_out_of_reach() {
+        kills_do_not_reach bob
+}
+
+test_other_jobs_of_the_owner_are_out_of_reach() {
+        [ "$SUITE" != bookworm ] || skip 'systemd 252 has no PrivatePIDs=: jobs of one user run under one uid and can signal each other'
+        kills_do_not_reach alice
 }
 
 test_sockets_of_the_host_are_absent() {
