@@ -113,7 +113,9 @@ static int conclude_unit(Record *r, const Ending *e) {
 static void take_figures(Record *r, const Ending *e) {
         const RelayOutcome *o = e->outcome;
 
-        if (o && o->started_usec > 0)
+        if (o && o->notice.event == RELAY_FAILED)
+                r->started_usec = 0;
+        else if (o && o->started_usec > 0)
                 r->started_usec = o->started_usec; /* to the point; what is there is when we heard of it */
         r->finished_usec = o && o->finished_usec > 0 ? o->finished_usec : e->now_usec;
         r->cpu_usec = o && o->cpu_usec != UINT64_MAX ? o->cpu_usec : e->unit_cpu_usec;

@@ -172,8 +172,8 @@ static void block_print(const JobRecord *j) {
                 const JobMount *m = j->mounts + i;
                 bool options = m->options[0];
 
-                field_print(i == 0 ? "Mounts" : "", "%s on %s%s%s%s", m->source, m->target, options ? " (" : "", m->options,
-                            options ? ")" : "");
+                field_print(i == 0 ? "Mounts" : "", "%s%s%s%s%s%s", m->source, m->source[0] ? " on " : "", m->target,
+                            options ? " (" : "", m->options, options ? ")" : "");
         }
 }
 

@@ -314,7 +314,7 @@ static void assert_setting(const char *name, const char *expected) {
         _cleanup_free_ char *s = setting(name);
 
         if (!s != !expected || (s && strcmp(s, expected) != 0))
-                fail_msg("%s=%s", name, s ?: "(not set)");
+                fail_msg("%s is '%s'", name, s ? s : "(not set)");
 }
 
 static void test_properties(void **state) {
