@@ -151,8 +151,6 @@ static int call_accepted(Attach *a, sd_bus_message *reply) {
         a->call = sd_bus_slot_unref(a->call);
         /* Only now: else the end of a pipe would never be seen. */
         run_fds_close(&a->theirs);
-        if (a->interrupts > 0)
-                job_stop(a);
         return 0;
 }
 
@@ -241,14 +239,12 @@ static void on_signal(Attach *a) {
                 signals_die(signo); /* the job goes on, its output is in the journal */
 
         a->interrupts++;
-        if (!a->accepted) {
-                if (a->interrupts > 1)
-                        signals_die(signo);
-        } else if (a->interrupts == 1) {
+        if (a->interrupts == 1) {
+                /* The relay finds it in the socket, also if it has not been given that yet. */
                 (void) snprintf(packet, sizeof(packet), "signal %i", signo);
                 if (a->control_fd >= 0)
                         (void) relay_send(a->control_fd, packet);
-        } else if (a->interrupts == 2)
+        } else if (a->interrupts == 2 && a->accepted)
                 job_stop(a);
         else
                 signals_die(signo);
