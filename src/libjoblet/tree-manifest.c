@@ -96,9 +96,11 @@ int tree_manifest_parse(const char *data, size_t size, FileTree **ret, char **re
                 r = file_tree_new(&executables);
         if (r < 0)
                 return r;
-        copy = strndup(data, size);
+        copy = malloc(size + 1);
         if (!copy)
                 return -ENOMEM;
+        memcpy(copy, data, size);
+        copy[size] = 0;
         if (strlen(copy) != size)
                 return message_set(reterr_message, -EINVAL, MANIFEST_DIGESTS_NAME ": it is no text");
 
