@@ -63,6 +63,8 @@ MAKE
         elf_close
         py -I -m ensurepip --root "$work/pip" >"$work/pip.log" 2>&1 || { cat "$work/pip.log" >&2 && die "Installing pip failed."; }
         cp -a "$(find "$work/pip" -type d -path '*/site-packages' -print -quit)/." "$py_lib/site-packages/"
+        # The scripts that pip made for itself are not taken, and their digests depend on where they were.
+        sed -i '/^\.\./d' "$py_lib"/site-packages/pip-*.dist-info/RECORD
         for release in pip pip3 "pip$python"; do
                 # shellcheck disable=SC2016
                 printf '#!/bin/sh\nexec "${0%%/*}/python%s" -m pip "$@"\n' "$python" >"$tree/bin/$release"
