@@ -73,7 +73,7 @@ static bool is_dev_null(int fd) {
 }
 
 static int attach_open(Attach *a) {
-        int r, fd, pair[2];
+        int r, fd = -EBADF, pair[2];
 
         /* First of all, so that it holds no other pipe open. */
         if (a->run->uploads.n_uploads > 0) {
