@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A package is unpacked beside its place, as ".#NAME.new.RANDOM", and checked there. That it then takes its place is done by the
- * daemon, which knows what runs. */
+ * daemon, which knows what runs; by then the tree is on the disk. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -173,6 +173,16 @@ static int check_sources(const Install *i, char **reterr_message) {
         return runtime_check_sources(&runtime, reterr_message);
 }
 
+/* All of it is on the disk before it gets its name, so that after a power failure it is there whole or not at all. Errors of writing are
+ * those since staging_fd was opened, and that was before the first file. */
+static int sync_staging(const Install *i, char **reterr_message) {
+        const PackagePlan *p = package_plan(i->package);
+
+        if (syncfs(i->staging_fd) >= 0)
+                return 0;
+        return message_set(reterr_message, -errno, "cannot write %s/%s/%s to the disk: %s", i->runtimes, p->language, i->staging, strerror(errno));
+}
+
 static int stage(Install *i, char **reterr_message) {
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -191,6 +201,8 @@ static int stage(Install *i, char **reterr_message) {
                 r = unpack(i, reterr_message);
         if (r >= 0)
                 r = check_sources(i, reterr_message);
+        if (r >= 0)
+                r = sync_staging(i, reterr_message);
         if (r >= 0 && was_stopped())
                 r = message_set(reterr_message, -EINTR, "interrupted");
         return r;

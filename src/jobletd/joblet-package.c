@@ -5,7 +5,7 @@
  *
  *      joblet-package install [--runtimes=DIR] [--progress]     the package is standard input; it is unpacked beside its place
  *      joblet-package verify DIR                                prints "ok", then a line for each difference
- *      joblet-package sync DIR                                  writes what is there to the disk
+ *      joblet-package sync DIR                                  writes the names in a directory to the disk
  *      joblet-package remove DIR NAME...                        removes trees below DIR
  *      joblet-package pack DIR LANGUAGE NAME [--store] [--progress]    the package is standard output (a file), results go to stderr
  *
@@ -129,10 +129,10 @@ static int verb_remove(const char *directory, char *const *names) {
         return package_result(stdout, result, NULL);
 }
 
-/* What was installed reaches the disk. Nobody waits for it: on a busy disk that takes longer than all the rest. */
+/* What got a name there keeps it over a power failure. File systems that cannot say so (EINVAL) have no way to do better. */
 static int verb_sync(const char *directory) {
         _cleanup_close_ int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int r = dir_fd < 0 || syncfs(dir_fd) < 0 ? -errno : 0;
+        int r = dir_fd < 0 || (fsync(dir_fd) < 0 && errno != EINVAL) ? -errno : 0;
 
         if (r >= 0)
                 printf("ok\n");

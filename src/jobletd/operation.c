@@ -85,7 +85,6 @@ static int on_exit_of_program(sd_event_source *source, const siginfo_t *si, void
                 rest = "the program that does the work was ended before it was done; see journalctl -u joblet.service";
         }
         o->done(o->manager, o->call, r, rest, o->userdata);
-        free(o->userdata);
         return 0;
 }
 
@@ -123,7 +122,7 @@ int operation_start(Manager *m, const OperationStart *start) {
         _cleanup_strv_free_ char **argv = NULL;
         int r;
 
-        if (n_operations >= OPERATIONS_MAX)
+        if (n_operations >= OPERATIONS_MAX && !start->follow_up)
                 return -EBUSY;
         r = make_arguments(start->words, start->progress_fd >= 0, &argv);
         if (r < 0)

@@ -24,11 +24,12 @@ typedef struct OperationStart {
         int progress_fd;        /* or -EBADF */
         sd_bus_message *call;   /* kept until the end, or NULL */
         bool keep;              /* goes on without the client */
-        OperationFunction done;
-        void *userdata;         /* freed with free() after done */
+        bool follow_up;         /* belongs to one that was accepted: there are never too many for it */
+        OperationFunction done; /* takes ownership of userdata */
+        void *userdata;
 } OperationStart;
 
-/* Takes ownership of userdata on success. Returns 0, -EBUSY if there are too many, or another negative errno. */
+/* Calls done later, if it succeeds. Returns 0, -EBUSY if there are too many, or another negative errno. */
 int operation_start(Manager *m, const OperationStart *start);
 
 unsigned operation_count(void);

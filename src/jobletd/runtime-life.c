@@ -176,9 +176,11 @@ static int find_leftovers(const Manager *m, const char *language, bool unfinishe
 }
 
 static void on_swept(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
+        _cleanup_free_ char *language = userdata;
+
         if (error < 0)
                 log_warning_errno(error, "Failed to delete a runtime that was replaced or removed, trying again at the next start: %m");
-        runtime_forget_language(userdata);
+        runtime_forget_language(language);
 }
 
 static int sweep_language(Manager *m, const char *language, bool unfinished) {

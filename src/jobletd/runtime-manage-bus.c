@@ -138,21 +138,47 @@ static void sweep_if_idle(Manager *m) {
                 runtimes_sweep(m, true);
 }
 
-static void on_synced(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
-        if (error < 0)
-                log_warning_errno(error, "Failed to write " RUNTIMES_PATH " to the disk, ignoring: %m");
+/* The tree was on the disk before it got its name; now its name is, or nobody knows. What it replaced may go only now: until here a
+ * power failure could have brought it back. */
+static void on_name_synced(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
+        _cleanup_(placing_freep) Placing *p = userdata;
+        _cleanup_free_ char *path = NULL;
+
+        runtimes_sweep(m, /* unfinished= */ false);
+        if (error < 0) {
+                log_error_errno(error, "Failed to write " RUNTIMES_PATH "/%s to the disk: %m", p->language);
+                (void) sd_bus_reply_method_errorf(p->call, SD_BUS_ERROR_FAILED, "runtime %s is in its place, but that could not be written to the "
+                                                  "disk, and a power failure may undo it: %s; install it again", p->display_name,
+                                                  *text ? text : strerror(-error));
+                if (runtime_path(p->name, &path) >= 0)
+                        (void) sd_bus_emit_object_added(m->bus, path);
+                return;
+        }
+        log_info("Installed runtime %s in " RUNTIMES_PATH "/%s/%s", p->display_name, p->language, p->name);
+        if (runtime_sizes_update(m, on_sizes_for_install, p) < 0)
+                on_sizes_for_install(m, p);
+        TAKE_PTR(p);
 }
 
-static void sync_later(Manager *m) {
-        int r = operation_start(m, &(OperationStart) {
-                .words = (char *const []) { (char*) "sync", (char*) RUNTIMES_PATH, NULL },
-                .input_fd = -EBADF,
-                .progress_fd = -EBADF,
-                .done = on_synced,
-        });
+static void sync_name(Placing *p) {
+        _cleanup_free_ char *directory = NULL;
+        int r = -ENOMEM;
 
+        if (asprintf(&directory, RUNTIMES_PATH "/%s", p->language) < 0)
+                directory = NULL;
+        else
+                r = operation_start(p->manager, &(OperationStart) {
+                        .words = (char *const []) { (char*) "sync", directory, NULL },
+                        .input_fd = -EBADF,
+                        .progress_fd = -EBADF,
+                        .call = p->call,
+                        .keep = true,
+                        .follow_up = true,
+                        .done = on_name_synced,
+                        .userdata = p,
+                });
         if (r < 0)
-                log_warning_errno(r, "Failed to have " RUNTIMES_PATH " written to the disk, ignoring: %m");
+                on_name_synced(p->manager, p->call, r, "", p);
 }
 
 static int on_placing_time(sd_event_source *source, uint64_t usec, void *userdata);
@@ -176,11 +202,7 @@ static void place(Placing *p) {
                 sweep_if_idle(m);
                 return;
         }
-        log_info("Installed runtime %s in " RUNTIMES_PATH "/%s/%s", p->display_name, p->language, p->name);
-        sync_later(m);
-        runtimes_sweep(m, false);
-        if (runtime_sizes_update(m, on_sizes_for_install, p) < 0)
-                on_sizes_for_install(m, p);
+        sync_name(p);
 }
 
 static int on_placing_time(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -285,12 +307,14 @@ static int find(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *e
 }
 
 static void on_removed(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
+        _cleanup_free_ char *language = userdata;
+
         if (error < 0)
                 (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_FAILED, "the runtime is removed, but not all of its files could be "
                                                   "deleted, which is tried again when joblet.service starts: %s", text);
         else
                 (void) sd_bus_reply_method_return(call, "");
-        runtime_forget_language(userdata);
+        runtime_forget_language(language);
 }
 
 static int check_removable(Manager *m, const Runtime *runtime, sd_bus_error *error) {

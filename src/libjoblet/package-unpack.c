@@ -130,6 +130,12 @@ static int copy_contents(zip_file_t *file, const FileItem *item, int fd, uint8_t
         return strcmp(hex, item->digest) == 0 ? 0 : -EBADE;
 }
 
+/* The disk begins with a file while the next ones are unpacked, so that there is little left to wait for at the end. An error of this is
+ * one of writing the file. */
+static int start_writing(int fd) {
+        return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 && errno != ENOSYS ? -errno : 0;
+}
+
 static int unpack_file(Package *p, const FileItem *item, Position *position, uint8_t *buffer, UnpackState *state) {
         _cleanup_close_ int fd = -EBADF;
         zip_file_t *file;
@@ -148,7 +154,9 @@ static int unpack_file(Package *p, const FileItem *item, Position *position, uin
                 return -EBADMSG;
         r = copy_contents(file, item, fd, buffer, state);
         (void) zip_fclose(file);
-        return r < 0 ? r : set_times(fd, NULL, item->mtime);
+        if (r >= 0)
+                r = set_times(fd, NULL, item->mtime);
+        return r < 0 ? r : start_writing(fd);
 }
 
 int package_unpack_files(Package *p, int dir_fd, UnpackState *state, char **reterr_message) {

@@ -74,6 +74,42 @@ END
         assert_match "$output" 'runtime not found: t-one'
 }
 
+# Extents that have no place on the disk yet tell of data that is nowhere but in memory.
+test_an_installed_runtime_is_on_the_disk() {
+        make_runtime t-disk disk
+        in_machine sh -euc 'cd /root/src/t-disk && head -c 3000000 /dev/urandom >bin/random
+                for i in $(seq 200); do echo "$i" >"bin/small-$i"; done'
+        pack t-disk
+        in_machine rnx runtime install /root/t-disk.zip
+        assert_exit 0 in_machine python3 - "$store/t/t-disk" <<'END'
+import array, errno, fcntl, os, struct, sys
+FS_IOC_FIEMAP, EXTENTS = 0xC020660B, 64
+UNKNOWN, DELALLOC = 2, 4
+seen = waiting = 0
+for directory, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        path = os.path.join(directory, name)
+        if os.path.islink(path):
+            continue
+        buffer = array.array("B", struct.pack("=QQLLLL", 0, 2**64 - 1, 0, 0, EXTENTS, 0) + bytes(56 * EXTENTS))
+        with open(path, "rb") as f:
+            try:
+                fcntl.ioctl(f, FS_IOC_FIEMAP, buffer)
+            except OSError as e:
+                if e.errno not in (errno.EOPNOTSUPP, errno.ENOTTY):
+                    raise
+                print("no extents here")
+                sys.exit()
+        mapped = struct.unpack_from("=L", buffer, 20)[0]
+        flags = [struct.unpack_from("=L", buffer, 32 + 56 * i + 40)[0] for i in range(mapped)]
+        seen += mapped
+        waiting += any(flag & (UNKNOWN | DELALLOC) for flag in flags)
+print(f"extents: {seen > 200}, waiting: {waiting}")
+END
+        [ "$output" != 'no extents here' ] || skip 'the file system does not tell where files are'
+        assert_eq "$output" 'extents: True, waiting: 0'
+}
+
 test_install_from_stdin() {
         make_runtime t-pipe piped
         pack t-pipe
