@@ -11,8 +11,8 @@
 #include "cleanup.h"
 
 typedef enum RuntimeType {
-        RUNTIME_SYSTEM,  /* its package manager may not be used in jobs */
-        RUNTIME_MANAGED, /* it may, with the cache volume */
+        RUNTIME_SYSTEM,  /* complete as it is; jobs need no package manager */
+        RUNTIME_MANAGED, /* jobs use its package manager, with the cache volume */
         _RUNTIME_TYPE_MAX,
         _RUNTIME_TYPE_INVALID = -EINVAL,
 } RuntimeType;
@@ -43,7 +43,7 @@ typedef struct Manifest {
         char **environment; /* NAME=VALUE in the order of the file; NAME may end in _PREPEND */
 
         char *package_manager; /* "pip", "npm", "maven", ... or NULL */
-        char *cache_volume;    /* or NULL */
+        char *cache_volume;    /* or NULL; never without the former */
 
         uint64_t min_memory;         /* bytes, 0 if not given */
         uint64_t recommended_memory; /* bytes, 0 if not given */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "cache-volume.h"
 #include "plan.h"
 #include "quantity.h"
 #include "runtime-name.h"
@@ -155,6 +156,21 @@ static int set_limits(Plan *p, const Request *request, const Policy *policy) {
         return 0;
 }
 
+static int set_cache(Plan *p, const Manifest *m) {
+        int r;
+
+        if (!m->cache_volume)
+                return 0;
+        r = copy_string(&p->cache_volume, m->cache_volume);
+        if (r < 0)
+                return r;
+        if (asprintf(&p->cache_target, VOLUMES_IN_JOB "/%s", m->cache_volume) < 0) {
+                p->cache_target = NULL;
+                return -ENOMEM;
+        }
+        return package_manager_cache_assignment(m->package_manager, p->cache_target, &p->cache_assignment);
+}
+
 int plan_new(const Request *request, const Runtime *runtime, const Policy *policy, PlanSubject subject, Plan **ret, char **reterr) {
         _cleanup_(plan_freep) Plan *p = NULL;
         int r;
@@ -186,6 +202,8 @@ int plan_new(const Request *request, const Runtime *runtime, const Policy *polic
                 r = copy_string(&p->workdir, request->workdir);
         if (r >= 0)
                 r = set_log_fields(p, runtime);
+        if (r >= 0 && runtime)
+                r = set_cache(p, runtime->manifest);
         if (r >= 0)
                 r = plan_add_environment(p, request, runtime);
         if (r >= 0)
@@ -222,6 +240,9 @@ Plan* plan_free(Plan *p) {
         free(p->workspace);
         free(p->cpus);
         free(p->cpu_set);
+        free(p->cache_volume);
+        free(p->cache_target);
+        free(p->cache_assignment);
         free(p->runtime);
         free(p->runtime_digest);
         free(p);

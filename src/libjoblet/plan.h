@@ -80,6 +80,11 @@ typedef struct Plan {
         uint64_t stop_timeout_usec;
         NetworkMode network;
 
+        /* Of the runtime's package manager. There are no volumes yet, so that no job has one mounted. */
+        char *cache_volume;     /* its name, or NULL */
+        char *cache_target;     /* where the job would see it: /volumes/pip-cache */
+        char *cache_assignment; /* PIP_CACHE_DIR=/volumes/pip-cache, or NULL if the tool is not known */
+
         char *runtime;        /* display name, or NULL */
         char *runtime_digest; /* or NULL */
 } Plan;

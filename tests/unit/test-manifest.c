@@ -213,6 +213,8 @@ static void test_warnings(void **state) {
                 "runtime.yml:9: mounts[0].owner: unknown key, ignored",
                 "runtime.yml:11: requirements.gpu: unknown key, ignored",
                 "runtime.yml:13: requirements.recommended_memory: is below min_memory, raise it",
+                "runtime.yml:16: package_manager.cache_volume: how 'conda' is told of its cache is not known, set its variable to "
+                "/volumes/conda-cache in 'environment'",
         };
         _cleanup_(manifest_freep) Manifest *m = load_valid("unknown-keys"), *many = NULL;
         _cleanup_free_ char *text = NULL;

@@ -414,6 +414,35 @@ static void test_systemd_run(void **state) {
         }
 }
 
+/* Carried along, without an effect while there are no volumes. */
+static void test_cache_of_a_package_manager(void **state) {
+        make(42, true);
+        assert_null(plan->cache_volume);
+        assert_null(plan->cache_target);
+        assert_null(plan->cache_assignment);
+
+        use_manifest("name: n\nversion: 1\npackage_manager: {type: pip, cache_volume: pip-cache}\n");
+        make(42, true);
+        assert_string_equal(plan->cache_volume, "pip-cache");
+        assert_string_equal(plan->cache_target, "/volumes/pip-cache");
+        assert_string_equal(plan->cache_assignment, "PIP_CACHE_DIR=/volumes/pip-cache");
+        assert_null(find_mount("/volumes/pip-cache"));
+        assert_null(value_of("PIP_CACHE_DIR"));
+
+        use_manifest("name: n\nversion: 1\npackage_manager: {type: maven, cache_volume: m2}\n");
+        make(42, true);
+        assert_string_equal(plan->cache_assignment, "MAVEN_OPTS=-Dmaven.repo.local=/volumes/m2");
+
+        use_manifest("name: n\nversion: 1\npackage_manager: {type: conda, cache_volume: c}\n");
+        make(42, true);
+        assert_string_equal(plan->cache_target, "/volumes/c");
+        assert_null(plan->cache_assignment);
+
+        use_manifest("name: n\nversion: 1\npackage_manager: {type: npm}\n");
+        make(42, true);
+        assert_null(plan->cache_volume);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_names, setup, teardown),
@@ -429,6 +458,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_what_each_systemd_gets, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_paths_are_escaped, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_systemd_run, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_cache_of_a_package_manager, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
