@@ -173,43 +173,53 @@ static const Verb* verb_find(const char *group, const char *name) {
         return NULL;
 }
 
-static void verb_title(const Verb *v, char title[static 64]) {
+/* "rnx list", "rnx runtime list" */
+static char* verb_title(const Verb *v) {
         bool shown = v->group && v->group != default_group;
+        char *title;
 
-        (void) snprintf(title, 64, "rnx %s%s%s", shown ? v->group : "", shown ? " " : "", v->name);
+        return asprintf(&title, "rnx %s%s%s", shown ? v->group : "", shown ? " " : "", v->name) < 0 ? NULL : title;
 }
 
-static void help_verb(const Verb *v) {
-        char title[64];
+static int help_verb(const Verb *v) {
+        _cleanup_free_ char *title = verb_title(v);
 
-        verb_title(v, title);
+        if (!title)
+                return log_oom();
         printf("%s [OPTION...]%s%s\n\n%c%s.\n", title, *v->words ? " " : "", v->words, v->help[0] - 'a' + 'A', v->help + 1);
         if (v->options) {
                 printf("\nOptions:\n");
-                options_print(v->options);
+                if (options_print(v->options) < 0)
+                        return -ENOMEM;
         }
         printf("\nOptions of every verb:\n");
-        options_print(global_options);
+        if (options_print(global_options) < 0)
+                return -ENOMEM;
         printf("\nSee rnx(1) for more.\n");
+        return 0;
 }
 
-static void help_group(const char *group) {
+static int help_group(const char *group) {
         printf("rnx %s%sVERB [OPTION...]\n\n%s\n\nVerbs:\n", group ?: "", group ? " " : "",
                "Run commands as jobs inside ready-made runtimes.");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 const Verb *v = verbs + i;
                 bool inner = v->group && v->group != default_group;
-                char left[64];
+                _cleanup_free_ char *left = NULL;
 
                 if (group && !verb_in_group(v, group))
                         continue;
-                (void) snprintf(left, sizeof(left), "%s%s%s %s", inner && !group ? v->group : "",
-                                inner && !group ? " " : "", v->name, v->words);
-                printf("  %-28s %s\n", left, v->help);
+                if (asprintf(&left, "%s%s%s %s", inner && !group ? v->group : "", inner && !group ? " " : "", v->name, v->words) < 0) {
+                        left = NULL;
+                        return log_oom();
+                }
+                help_entry_print(left, v->help);
         }
         printf("\nOptions of every verb:\n");
-        options_print(global_options);
+        if (options_print(global_options) < 0)
+                return -ENOMEM;
         printf("\n'rnx VERB --help' shows the options of a verb; see rnx(1) for more.\n");
+        return 0;
 }
 
 static int verb_help(int argc, char *argv[]) {
@@ -220,16 +230,13 @@ static int verb_help(int argc, char *argv[]) {
                 group = argv[0];
                 argc--, argv++;
         }
-        if (argc == 0) {
-                help_group(group);
-                return 0;
-        }
+        if (argc == 0)
+                return help_group(group);
 
         v = verb_find(group, argv[0]);
         if (!v)
                 return log_error(-EINVAL, "unknown verb '%s', see 'rnx help'", argv[0]);
-        help_verb(v);
-        return 0;
+        return help_verb(v);
 }
 
 static int verb_version(int argc, char *argv[]) {
@@ -242,17 +249,16 @@ static int verb_call(const Verb *v, char **args) {
                 { v->options,     v->handler    },
                 { global_options, global_option },
         };
-        char title[64];
+        _cleanup_free_ char *title = verb_title(v);
         int n;
 
-        verb_title(v, title);
+        if (!title)
+                return log_oom();
         n = options_parse(title, sets, ELEMENTSOF(sets), v->stop_at_word, args);
         if (n < 0)
                 return n;
-        if (help_wanted) {
-                help_verb(v);
-                return 0;
-        }
+        if (help_wanted)
+                return help_verb(v);
         if (version_wanted)
                 return verb_version(0, NULL);
         if (n < v->words_min)
@@ -281,8 +287,7 @@ static int dispatch(char **args, const Verb **ret_verb) {
         if (n == 0) {
                 if (!help_wanted)
                         return log_error(-EINVAL, "no verb given, see 'rnx%s%s --help'", group ? " " : "", group ?: "");
-                help_group(group);
-                return 0;
+                return help_group(group);
         }
 
         *ret_verb = verb_find(group, args[0]);

@@ -6,6 +6,8 @@
 #include "options.h"
 #include "rnx.h"
 
+#define HELP_COLUMN 28
+
 typedef struct Parser {
         const char *who;
         const OptionSet *sets;
@@ -99,23 +101,35 @@ int options_parse(const char *who, const OptionSet *sets, size_t n_sets, bool st
         return n;
 }
 
-void options_print(const Option *options) {
+void help_entry_print(const char *left, const char *help) {
+        if (strlen(left) > HELP_COLUMN)
+                printf("  %s\n  %-*s %s\n", left, HELP_COLUMN, "", help);
+        else
+                printf("  %-*s %s\n", HELP_COLUMN, left, help);
+}
+
+/* "-o, --output=FILE", "    --json[=MODE]", "-j" */
+static char* option_title(const Option *o) {
+        const char *a = o->argument ?: "", *before = !*a ? "" : option_argument_is_optional(o) ? "[=" : "=";
+        char *title;
+        int r;
+
+        if (!o->name)
+                r = asprintf(&title, "-%c%s%s", o->letter, *a ? " " : "", a);
+        else if (o->letter)
+                r = asprintf(&title, "-%c, --%s%s%s", o->letter, o->name, before, a + (*before == '['));
+        else
+                r = asprintf(&title, "    --%s%s%s", o->name, before, a + (*before == '['));
+        return r < 0 ? NULL : title;
+}
+
+int options_print(const Option *options) {
         for (const Option *o = options; o->id != 0; o++) {
-                char left[64];
-                const char *a = o->argument ?: "";
+                _cleanup_free_ char *title = option_title(o);
 
-                if (!o->name)
-                        (void) snprintf(left, sizeof(left), "-%c%s%s", o->letter, *a ? " " : "", a);
-                else if (option_argument_is_optional(o))
-                        (void) snprintf(left, sizeof(left), "%c%c%s--%s[=%s", o->letter ? '-' : ' ', o->letter ?: ' ',
-                                        o->letter ? ", " : "  ", o->name, a + 1);
-                else
-                        (void) snprintf(left, sizeof(left), "%c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ?: ' ',
-                                        o->letter ? ", " : "  ", o->name, *a ? "=" : "", a);
-
-                if (strlen(left) > 28)
-                        printf("  %s\n  %-28s %s\n", left, "", o->help);
-                else
-                        printf("  %-28s %s\n", left, o->help);
+                if (!title)
+                        return log_oom();
+                help_entry_print(title, o->help);
         }
+        return 0;
 }

@@ -28,4 +28,6 @@ typedef struct OptionSet {
  * "who" begins the messages ("rnx list"). Returns the number of words or a negative errno after a message. */
 int options_parse(const char *who, const OptionSet *sets, size_t n_sets, bool stop_at_word, char **args);
 
-void options_print(const Option *options);
+/* Lines of a help text. The latter returns 0, or -ENOMEM after a message. */
+void help_entry_print(const char *left, const char *help);
+int options_print(const Option *options);

@@ -9,18 +9,15 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "archive-dl.h"
-#include "quantity.h"
+#include "progress.h"
 #include "rnx.h"
-#include "terminal.h"
 #include "tree.h"
 
 #define BLOCK (256U * 1024U)
 #define LINKS_MAX 65536U
-#define BAR_COLUMNS 30U
 
 /* A file with several names, of which the first was packed. */
 typedef struct Link {
@@ -37,52 +34,14 @@ typedef struct Packer {
         Link *links;
         size_t n_links;
         uint64_t bytes, total;
-        uint64_t started, drawn; /* CLOCK_MONOTONIC, µs; drawn 0: no bar on the screen */
+        Progress progress;
 } Packer;
-
-static uint64_t monotonic_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
-}
-
-/* Nothing is shown of what takes less than half a second. */
-static void progress_draw(Packer *p) {
-        _cleanup_free_ char *done = NULL, *total = NULL;
-        uint64_t now;
-        unsigned filled;
-        char bar[BAR_COLUMNS + 1];
-
-        if (arg_quiet || !on_tty(STDERR_FILENO))
-                return;
-        now = monotonic_usec();
-        if (p->started == 0)
-                p->started = now;
-        if (now - p->started < USEC_PER_SEC / 2 || now - p->drawn < USEC_PER_SEC / 10)
-                return;
-        if (size_format(p->bytes, &done) < 0 || size_format(p->total, &total) < 0)
-                return;
-
-        filled = p->total > 0 ? (unsigned) (p->bytes * BAR_COLUMNS / p->total) : BAR_COLUMNS;
-        memset(bar, ' ', BAR_COLUMNS);
-        memset(bar, '#', filled < BAR_COLUMNS ? filled : BAR_COLUMNS);
-        bar[BAR_COLUMNS] = 0;
-        fprintf(stderr, "\rUploading [%s] %s of %s\033[K", bar, done, total);
-        p->drawn = now;
-}
-
-static void progress_clear(Packer *p) {
-        if (p->drawn > 0)
-                fputs("\r\033[K", stderr);
-        p->drawn = 0;
-}
 
 /* What the other end does not want to read any more is its business: it says so itself. */
 static int packer_failed(Packer *p, const char *path) {
         const char *text = sym_archive_error_string(p->archive);
 
-        progress_clear(p);
+        progress_clear(&p->progress);
         if (errno == EPIPE)
                 return -EPIPE;
         return log_error(-EIO, "%s: cannot pack '%s': %s", p->option, path, text ?: "unknown error");
@@ -94,11 +53,11 @@ static int contents_write(Packer *p, int fd, const TreeEntry *e, uint64_t size) 
                 ssize_t n = read(fd, p->buffer, size < BLOCK ? size : BLOCK);
 
                 if (n < 0) {
-                        progress_clear(p);
+                        progress_clear(&p->progress);
                         return log_error(-errno, "%s: cannot read '%s': %s", p->option, e->path, strerror(errno));
                 }
                 if (n == 0) {
-                        progress_clear(p);
+                        progress_clear(&p->progress);
                         return log_error(-EIO, "%s: '%s' became shorter while it was read", p->option, e->path);
                 }
                 errno = 0;
@@ -106,7 +65,7 @@ static int contents_write(Packer *p, int fd, const TreeEntry *e, uint64_t size) 
                         return packer_failed(p, e->path);
                 size -= (uint64_t) n;
                 p->bytes += (uint64_t) n;
-                progress_draw(p);
+                progress_update(&p->progress, p->bytes, p->total);
         }
         return 0;
 }
@@ -180,7 +139,7 @@ static int pack_one(const TreeEntry *e, void *userdata) {
 /* Called in a process of its own, right before its end: nothing is freed. Above all the archive is not, after a failure,
  * for that would write the end mark. */
 int pack(const UploadList *l, int fd) {
-        Packer p = { .total = l->bytes, .option = "--upload" };
+        Packer p = { .total = l->bytes, .option = "--upload", .progress.label = "Uploading" };
         int r;
 
         r = archive_load();
@@ -209,6 +168,6 @@ int pack(const UploadList *l, int fd) {
         errno = 0;
         if (sym_archive_write_close(p.archive) != ARCHIVE_OK)
                 return packer_failed(&p, "files");
-        progress_clear(&p);
+        progress_clear(&p.progress);
         return 0;
 }

@@ -9,50 +9,22 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "quantity.h"
+#include "progress.h"
 #include "rnx.h"
 #include "runtime.h"
-#include "terminal.h"
 
-#define BAR_COLUMNS 30U
 #define CAPTURE_MAX (1024U * 1024U)
 
-static uint64_t monotonic_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
-}
-
-static void bar_draw(const char *label, uint64_t done, uint64_t total) {
-        _cleanup_free_ char *a = NULL, *b = NULL;
-        char bar[BAR_COLUMNS + 1];
-        unsigned filled = total > 0 && done < total ? (unsigned) ((double) done / (double) total * BAR_COLUMNS) : BAR_COLUMNS;
-
-        if (size_format(done, &a) < 0 || size_format(total, &b) < 0)
-                return;
-        memset(bar, ' ', BAR_COLUMNS);
-        memset(bar, '#', filled);
-        bar[BAR_COLUMNS] = 0;
-        fprintf(stderr, "\r%s [%s] %s of %s\033[K", label, bar, a, b);
-}
-
-/* Nothing is shown of what takes less than half a second. */
 static void __attribute__((__noreturn__)) bar_run(const char *label, int fd) {
         _cleanup_fclose_ FILE *f = fdopen(fd, "r");
-        uint64_t started = monotonic_usec(), done, total;
-        bool drawn = false;
+        Progress progress = { .label = label };
+        uint64_t done, total;
 
         (void) signal(SIGINT, SIG_IGN);
         while (f && fscanf(f, "%" SCNu64 " %" SCNu64, &done, &total) == 2)
-                if (total > 0 && monotonic_usec() - started > USEC_PER_SEC / 2) {
-                        bar_draw(label, done, total);
-                        drawn = true;
-                }
-        if (drawn)
-                fputs("\r\033[K", stderr);
+                progress_update(&progress, done, total);
+        progress_clear(&progress);
         _exit(EXIT_SUCCESS);
 }
 
@@ -62,7 +34,7 @@ int progress_start(const char *label, int *ret_fd, pid_t *ret_pid) {
 
         *ret_fd = -EBADF;
         *ret_pid = 0;
-        if (arg_quiet || !on_tty(STDERR_FILENO))
+        if (!progress_wanted())
                 return 0;
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return log_error(-errno, "cannot make a pipe: %s", strerror(errno));
