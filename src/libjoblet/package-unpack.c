@@ -11,6 +11,7 @@
 
 #define BUFFER_SIZE (256U * 1024U)
 #define TAKEN_AT_ONCE 8U
+#define WRITTEN_EARLY_MIN (256U * 1024U)
 
 /* The directory that the last item was in, as descriptors of each level: the next item is in most cases beside it. */
 typedef struct Position {
@@ -130,9 +131,11 @@ static int copy_contents(zip_file_t *file, const FileItem *item, int fd, uint8_t
         return strcmp(hex, item->digest) == 0 ? 0 : -EBADE;
 }
 
-/* The disk begins with a file while the next ones are unpacked, so that there is little left to wait for at the end. An error of this is
- * one of writing the file. */
-static int start_writing(int fd) {
+/* The disk begins with a file while the next ones are unpacked, so that there is little left to wait for at the end. Small files are better
+ * left to the end: there they are written many at a time. An error of this is one of writing the file. */
+static int start_writing(int fd, const FileItem *item) {
+        if (item->size < WRITTEN_EARLY_MIN)
+                return 0;
         return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 && errno != ENOSYS ? -errno : 0;
 }
 
@@ -156,7 +159,7 @@ static int unpack_file(Package *p, const FileItem *item, Position *position, uin
         (void) zip_fclose(file);
         if (r >= 0)
                 r = set_times(fd, NULL, item->mtime);
-        return r < 0 ? r : start_writing(fd);
+        return r < 0 ? r : start_writing(fd, item);
 }
 
 int package_unpack_files(Package *p, int dir_fd, UnpackState *state, char **reterr_message) {

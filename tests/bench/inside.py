@@ -13,11 +13,14 @@ import time
 
 import clock
 import contenders
+import packages
 import records
 
 PAUSE = 0.03  # seconds after each run, so that what it left behind is tidied up at nobody's expense
 PARALLEL = (1, 4, 8)
-MEASUREMENTS = ("start", "throughput", "output", "records")
+MEASUREMENTS = ("start", "throughput", "output", "records", "install", "runtimes")
+RUNTIMES_MANY = 500
+NEED_CONTENDERS = {"start", "throughput", "output", "properties"}
 ON_REQUEST = ("properties",)
 
 CGROUPS = "/sys/fs/cgroup"
@@ -183,6 +186,28 @@ def measure_records(count, runs):
     return figures
 
 
+def measure_install(package, rounds):
+    commands = packages.installers(package)
+    figures = by_turns(commands, rounds, lambda name: packages.install(package, commands[name]))
+    packages.put_away()
+    median = {name: statistics.median(figures[name]) for name in commands}
+    rows = [[name, f"{min(figures[name]):.0f}", f"{median[name]:.0f}", f"{max(figures[name]):.0f}", f"{median[name] / median['unzip, sync']:.2f}"]
+            for name in commands]
+    table(f"Installing {os.path.basename(package)}, {os.path.getsize(package) >> 20} MiB; {rounds} runs each, milliseconds",
+          ["", "min", "median", "max", "ratio"], rows)
+    return figures
+
+
+def measure_runtimes(count, runs):
+    packages.make_many(count)
+    by_turns(packages.LISTS, 2, packages.list_once)
+    figures = by_turns(packages.LISTS, runs, packages.list_once)
+    rows = [[name, packages.lines(name), f"{min(figures[name]):.1f}", f"{statistics.median(figures[name]):.1f}", f"{percentile(figures[name], 90):.1f}"]
+            for name in packages.LISTS]
+    table(f"With {count} runtimes installed, {runs} runs each, milliseconds", ["", "lines", "min", "median", "p90"], rows)
+    return figures
+
+
 def describe_machine():
     with open("/proc/cpuinfo") as f:
         model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), platform.machine())
@@ -201,6 +226,7 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--runs", type=int)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--package")
     parser.add_argument("measurements", nargs="*")
     arg = parser.parse_args()
     runs = arg.runs or (10 if arg.quick else 40)
@@ -209,8 +235,8 @@ def main():
         if name not in MEASUREMENTS + ON_REQUEST:
             parser.error(f"there is no measurement {name}, only: {' '.join(MEASUREMENTS + ON_REQUEST)}")
 
-    all_of_them = contenders.prepare()
-    first, same = all_of_them[0], next(c for c in all_of_them if c.same)
+    all_of_them = contenders.prepare() if set(wanted) & NEED_CONTENDERS else []
+    first, same = (all_of_them[0], next(c for c in all_of_them if c.same)) if all_of_them else (None, None)
     machine = describe_machine()
     result = {"machine": machine}
     print("{cpus} CPUs ({model}), Linux {kernel}, Debian {debian} in a container, {systemd}, {bus}, load {load:.1f}".format(**machine))
@@ -231,6 +257,12 @@ def main():
     if "records" in wanted:
         progress("records")
         result["records"] = measure_records(10000, runs)
+    if "install" in wanted and arg.package:
+        progress("install")
+        result["install_ms"] = measure_install(arg.package, 3 if arg.quick else 7)
+    if "runtimes" in wanted:
+        progress("runtimes")
+        result["runtimes_ms"] = measure_runtimes(RUNTIMES_MANY, runs)
     print(f"\nload at the end {os.getloadavg()[0]:.1f}")
 
     shutil.rmtree(contenders.TOP, ignore_errors=True)
