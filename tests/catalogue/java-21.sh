@@ -88,15 +88,10 @@ test_maven_project() {
         assert_match "$said" 'BUILD SUCCESS'
 }
 
-# A root of its own: nothing of the host is in there, and what it needs is.
 test_it_sees_nothing_of_the_host() {
-        in_machine sh -c 'echo host >/usr/lib/joblet-host-was-here'
-        assert_exit 2 in_job ls /usr/lib/joblet-host-was-here
-        in_machine rm /usr/lib/joblet-host-was-here
-        assert_match "$(in_job cat /etc/os-release)" 'VERSION_CODENAME=trixie'
-        assert_eq "$(in_job sh -c 'ldd /usr/local/jdk/bin/* /usr/local/jdk/lib/*.so /usr/local/jdk/lib/server/*.so /usr/bin/* 2>/dev/null | grep "not found"' | grep -v libjvm.so || :)" ''
-        assert_no_match "$(in_job env)" $'(^|\n)LD_'
-        assert_match "$(in_job 'bash --version; ls --version; echo x | grep x; tar --version || true' 2>&1)" 'GNU bash.*coreutils'
+        assert_sees_nothing_of_the_host
+        assert_eq "$(in_job sh -c 'ldd /usr/local/jdk/bin/* /usr/local/jdk/lib/*.so /usr/local/jdk/lib/server/*.so 2>/dev/null | grep "not found" | grep -v libjvm.so' || :)" ''
+        assert_match "$(in_job 'bash --version; ls --version; echo x | grep x' 2>&1)" 'GNU bash.*coreutils.*x$'
 }
 
 test_removed() {

@@ -153,6 +153,19 @@ assert_own_libraries() {
         assert_eq "$foreign" ''
 }
 
+# A runtime with a root of its own: nothing of the host is in there, and what its programs need is.
+assert_sees_nothing_of_the_host() {
+        in_machine sh -c 'echo host >/usr/lib/joblet-host-was-here'
+        assert_exit 0 rnx run ls /usr/lib/joblet-host-was-here
+        assert_exit 2 in_job ls /usr/lib/joblet-host-was-here
+        in_machine rm /usr/lib/joblet-host-was-here
+        assert_match "$(in_job cat /etc/os-release)" 'VERSION_CODENAME=trixie'
+        in_job 'ldd /usr/bin/* /usr/lib/*/*.so.*' >"$LOG_DIR/$runtime.ldd" 2>/dev/null || :
+        assert_match "$(cat "$LOG_DIR/$runtime.ldd")" 'libc\.so\.6 => /'
+        assert_eq "$(grep 'not found' "$LOG_DIR/$runtime.ldd" || :)" ''
+        assert_no_match "$(in_job env)" $'(^|\n)LD_'
+}
+
 # The last case of a file: disk is dear, and this belongs to the life of a runtime, too.
 assert_removed() {
         assert_exit 0 in_machine rnx runtime remove "$runtime"
