@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bus-error.h"
+#include "bus-options.h"
 #include "bus.h"
 #include "job.h"
 #include "log-reader.h"
@@ -311,33 +312,14 @@ static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error)
 }
 
 static int read_log_options(sd_bus_message *m, LogQuery *q, sd_bus_error *error) {
-        int r;
+        const BusOption options[] = {
+                { "Follow",      "b", &q->follow       },
+                { "Lines",       "t", &q->lines        },
+                { "SinceUSec",   "t", &q->since_usec   },
+                { "AfterCursor", "s", &q->after_cursor },
+        };
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *key;
-
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                if (strcmp(key, "Follow") == 0)
-                        r = sd_bus_message_read(m, "v", "b", &q->follow);
-                else if (strcmp(key, "Lines") == 0)
-                        r = sd_bus_message_read(m, "v", "t", &q->lines);
-                else if (strcmp(key, "SinceUSec") == 0)
-                        r = sd_bus_message_read(m, "v", "t", &q->since_usec);
-                else if (strcmp(key, "AfterCursor") == 0)
-                        r = sd_bus_message_read(m, "v", "s", &q->after_cursor);
-                else
-                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use Follow, Lines, SinceUSec or AfterCursor", key);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return bus_options_read(m, options, ELEMENTSOF(options), error);
 }
 
 static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bus-error.h"
+#include "bus-options.h"
 #include "conclusion.h"
 #include "events.h"
 #include "job-internal.h"
@@ -138,59 +139,64 @@ static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
                 log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m", j->record->id);
 }
 
-static int parse_unit(sd_bus_message *m, char **ret_result, Ending *e) {
+/* What PID 1 knows of a unit that ended. */
+typedef struct UnitEnd {
+        char *result;
+        Ending *ending;
+} UnitEnd;
+
+static void unit_end_done(UnitEnd *u) {
+        free(u->result);
+}
+
+static int read_unit_property(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error) {
+        UnitEnd *u = userdata;
+        const char *result;
+        int32_t status;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *name, *result;
-                int32_t status;
-
-                r = sd_bus_message_read(m, "s", &name);
-                if (r >= 0 && strcmp(name, "Result") == 0) {
-                        r = sd_bus_message_read(m, "v", "s", &result);
-                        if (r >= 0) {
-                                *ret_result = strdup(result);
-                                r = *ret_result ? 0 : -ENOMEM;
-                        }
-                } else if (r >= 0 && strcmp(name, "ExecMainStatus") == 0) {
-                        r = sd_bus_message_read(m, "v", "i", &status);
-                        e->unit_exit_status = status;
-                } else if (r >= 0 && strcmp(name, "CPUUsageNSec") == 0) {
-                        r = sd_bus_message_read(m, "v", "t", &e->unit_cpu_usec);
-                        if (r >= 0 && e->unit_cpu_usec != UINT64_MAX)
-                                e->unit_cpu_usec /= 1000;
-                } else if (r >= 0 && strcmp(name, "MemoryPeak") == 0) /* since 255 */
-                        r = sd_bus_message_read(m, "v", "t", &e->unit_memory_peak);
-                else if (r >= 0)
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
+        if (strcmp(name, "Result") == 0) {
+                r = sd_bus_message_read(m, "v", "s", &result);
                 if (r < 0)
                         return r;
+                free(u->result);
+                u->result = strdup(result);
+                return u->result ? 0 : -ENOMEM;
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        if (strcmp(name, "ExecMainStatus") == 0) {
+                r = sd_bus_message_read(m, "v", "i", &status);
+                if (r >= 0)
+                        u->ending->unit_exit_status = status;
+                return r;
+        }
+        if (strcmp(name, "CPUUsageNSec") == 0) {
+                r = sd_bus_message_read(m, "v", "t", &u->ending->unit_cpu_usec);
+                if (r >= 0 && u->ending->unit_cpu_usec != UINT64_MAX)
+                        u->ending->unit_cpu_usec /= 1000;
+                return r;
+        }
+        if (strcmp(name, "MemoryPeak") == 0) /* since 255 */
+                return sd_bus_message_read(m, "v", "t", &u->ending->unit_memory_peak);
+        return sd_bus_message_skip(m, "v");
 }
 
 static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
-        _cleanup_free_ char *result = NULL;
         Ending ending = { .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
+        _cleanup_(unit_end_done) UnitEnd unit = { .ending = &ending };
         Job *j = userdata;
         bool found;
         int r;
 
         j->slot = sd_bus_slot_unref(j->slot);
         if (!sd_bus_message_is_method_error(m, NULL)) {
-                r = parse_unit(m, &result, &ending);
+                r = bus_dictionary_read(m, read_unit_property, &unit, NULL);
                 if (r < 0)
                         log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m", j->unit);
         }
         read_outcome(j, &outcome, &found);
         ending.outcome = found ? &outcome : NULL;
-        ending.unit_result = result;
+        ending.unit_result = unit.result;
         conclude(j, &ending);
         return 1;
 }

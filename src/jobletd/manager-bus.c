@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bus-error.h"
+#include "bus-options.h"
 #include "bus.h"
 #include "job.h"
 #include "log.h"
@@ -170,35 +171,17 @@ typedef struct Filter {
 } Filter;
 
 static int read_filter(sd_bus_message *m, Filter *f, sd_bus_error *error) {
-        int r;
+        const BusOption options[] = {
+                { "All",   "b",  &f->all    },
+                { "Limit", "u",  &f->limit  },
+                { "State", "as", &f->states },
+        };
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *key;
+        return bus_options_read(m, options, ELEMENTSOF(options), error);
+}
 
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                if (strcmp(key, "All") == 0)
-                        r = sd_bus_message_read(m, "v", "b", &f->all);
-                else if (strcmp(key, "Limit") == 0)
-                        r = sd_bus_message_read(m, "v", "u", &f->limit);
-                else if (strcmp(key, "State") == 0) {
-                        r = sd_bus_message_enter_container(m, 'v', "as");
-                        if (r >= 0)
-                                r = sd_bus_message_read_strv(m, &f->states);
-                        if (r >= 0)
-                                r = sd_bus_message_exit_container(m);
-                } else
-                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no filter %s; use All, Limit or State", key);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+static void filter_done(Filter *f) {
+        strv_free(f->states);
 }
 
 static int append_job(sd_bus_message *reply, const Job *j) {
@@ -222,7 +205,7 @@ static bool filter_matches(const Filter *f, const Record *r, uid_t uid) {
 
 static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Filter f = {};
+        _cleanup_(filter_done) Filter f = {};
         Manager *m = userdata;
         size_t first = m->n_jobs, n = 0;
         uid_t uid;
@@ -233,10 +216,8 @@ static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_erro
                 r = authority_sender_uid(m->authority, message, &uid);
         if (r >= 0)
                 r = authority_check(m->authority, message, f.all ? ACTION_MANAGE_JOBS : ACTION_VIEW, NULL, error);
-        if (r <= 0) {
-                strv_free(f.states);
+        if (r <= 0)
                 return r < 0 ? r : 1;
-        }
 
         while (first > 0 && (f.limit == 0 || n < f.limit))
                 n += filter_matches(&f, m->jobs[--first]->record, uid);
@@ -247,7 +228,6 @@ static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_erro
         for (size_t i = first; r >= 0 && i < m->n_jobs; i++)
                 if (filter_matches(&f, m->jobs[i]->record, uid))
                         r = append_job(reply, m->jobs[i]);
-        strv_free(f.states);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_message_send(reply);

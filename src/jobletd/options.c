@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bus-error.h"
+#include "bus-options.h"
 #include "options.h"
 #include "strv.h"
 
@@ -85,25 +86,23 @@ static int read_value(sd_bus_message *m, const struct Option *o, Request *reques
         return read_fd(m, o, go, error);
 }
 
-static int read_option(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_error *error) {
+/* What the options are read into. */
+typedef struct Target {
+        Request *request;
+        RelayGo *go;
+} Target;
+
+static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *sentence = NULL;
-        const char *name, *contents;
+        const Target *target = userdata;
         int r;
 
-        r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-                return r;
         for (const struct Option *o = options; o < options + ELEMENTSOF(options); o++) {
                 if (strcmp(o->name, name) != 0)
                         continue;
-                r = sd_bus_message_peek_type(m, NULL, &contents);
-                if (r < 0)
-                        return r;
-                if (strcmp(contents, o->signature) != 0)
-                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: its type is %s, not %s", name, o->signature, contents);
-                r = sd_bus_message_enter_container(m, 'v', o->signature);
+                r = bus_option_enter(m, name, o->signature, error);
                 if (r >= 0)
-                        r = read_value(m, o, request, go, &sentence, error);
+                        r = read_value(m, o, target->request, target->go, &sentence, error);
                 if (r < 0)
                         return sentence ? refuse(error, sentence) : r;
                 return sd_bus_message_exit_container(m);
@@ -122,18 +121,7 @@ static int read_all(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_err
         r = request_set_command(request, command, &sentence);
         if (r < 0)
                 return sentence ? refuse(error, sentence) : r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_option(m, request, go, error);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return bus_dictionary_read(m, read_option, &(Target) { request, go }, error);
 }
 
 int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, RelayGo *ret_go, sd_bus_error *error) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus-error.h"
+#include "bus-options.h"
 #include "bus.h"
 #include "log.h"
 #include "operation.h"
@@ -246,25 +247,7 @@ static int read_install_options(sd_bus_message *m, int *ret_package, int *ret_pr
         int r;
 
         r = sd_bus_message_read(m, "h", ret_package);
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *key;
-
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                if (strcmp(key, "Progress") != 0)
-                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use Progress", key);
-                r = sd_bus_message_read(m, "v", "h", ret_progress);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return r < 0 ? r : bus_options_read(m, &(BusOption) { "Progress", "h", ret_progress }, 1, error);
 }
 
 static int method_install_runtime(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -326,8 +309,9 @@ static int check_removable(Manager *m, const Runtime *runtime, sd_bus_error *err
                                          "there", runtime->display_name, runtime->path);
         n = runtime_count_jobs(m, runtime->display_name, UINT64_MAX, &jobs);
         if (n > 0)
-                return sd_bus_error_setf(error, ERROR_RUNTIME_IN_USE, "runtime %s is in use by %s %s; wait for %s to end or stop %s: rnx stop",
-                                         runtime->display_name, n == 1 ? "job" : "jobs", jobs ?: "", n == 1 ? "it" : "them", n == 1 ? "it" : "them");
+                return sd_bus_error_setf(error, ERROR_RUNTIME_IN_USE, "runtime %s is in use by %s %s; wait for %s to end or stop %s: rnx stop %s",
+                                         runtime->display_name, n == 1 ? "job" : "jobs", jobs ?: "", n == 1 ? "it" : "them", n == 1 ? "it" : "them",
+                                         n == 1 && jobs ? jobs : "JOB...");
         return 0;
 }
 

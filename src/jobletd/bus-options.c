@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "bus-error.h"
+#include "bus-options.h"
+#include "strv.h"
+
+int bus_dictionary_read(sd_bus_message *m, BusEntryFunction function, void *userdata, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *name;
+
+                r = sd_bus_message_read(m, "s", &name);
+                if (r >= 0)
+                        r = function(m, name, userdata, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int bus_option_enter(sd_bus_message *m, const char *name, const char *signature, sd_bus_error *error) {
+        const char *contents;
+        int r;
+
+        r = sd_bus_message_peek_type(m, NULL, &contents);
+        if (r < 0)
+                return r;
+        if (strcmp(contents, signature) != 0)
+                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: its type is %s, not %s", name, signature, contents);
+        return sd_bus_message_enter_container(m, 'v', signature);
+}
+
+typedef struct Table {
+        const BusOption *options;
+        size_t n;
+} Table;
+
+/* "A, B or C" */
+static int list_names(const Table *t, char **ret) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_free_ char *list = NULL;
+        int r;
+
+        for (size_t i = 0; i + 1 < t->n; i++) {
+                r = strv_extend(&names, t->options[i].name);
+                if (r < 0)
+                        return r;
+        }
+        list = strv_join(names, ", ");
+        if (!list)
+                return -ENOMEM;
+        return asprintf(ret, "%s%s%s", list, *list ? " or " : "", t->options[t->n - 1].name) < 0 ? -ENOMEM : 0;
+}
+
+static int refuse_unknown(const Table *t, const char *name, sd_bus_error *error) {
+        _cleanup_free_ char *names = NULL;
+
+        if (list_names(t, &names) < 0)
+                return -ENOMEM;
+        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use %s", name, names);
+}
+
+static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error) {
+        const Table *t = userdata;
+        int r;
+
+        for (const BusOption *o = t->options; o < t->options + t->n; o++) {
+                if (strcmp(o->name, name) != 0)
+                        continue;
+                r = bus_option_enter(m, name, o->signature, error);
+                if (r >= 0 && strcmp(o->signature, "as") == 0) {
+                        char ***strings = o->value;
+
+                        *strings = strv_free(*strings); /* it may be given twice */
+                        r = sd_bus_message_read_strv(m, strings);
+                } else if (r >= 0)
+                        r = sd_bus_message_read_basic(m, o->signature[0], o->value);
+                return r < 0 ? r : sd_bus_message_exit_container(m);
+        }
+        return refuse_unknown(t, name, error);
+}
+
+int bus_options_read(sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error) {
+        return bus_dictionary_read(m, read_option, &(Table) { options, n_options }, error);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Reading dictionaries, a{sv}: the options of our methods, and the properties that PID 1 answers with. */
+
+#include <stddef.h>
+#include <systemd/sd-bus.h>
+
+/* Called for each entry, with its value, a variant, next in the message. It reads or skips that. */
+typedef int (*BusEntryFunction)(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error);
+
+int bus_dictionary_read(sd_bus_message *m, BusEntryFunction function, void *userdata, sd_bus_error *error);
+
+/* Enters the variant, or refuses one that holds another type. sd_bus_message_exit_container() leaves it. */
+int bus_option_enter(sd_bus_message *m, const char *name, const char *signature, sd_bus_error *error);
+
+/* An option and where its value goes. By signature: "b" and "h" int, "u" uint32_t, "t" uint64_t, "s" const char* that belongs to the
+ * message, "as" char** that the caller frees. */
+typedef struct BusOption {
+        const char *name, *signature;
+        void *value;
+} BusOption;
+
+/* Reads a dictionary in which there may be these options, and no others. Returns 0, or a negative errno, with error set to
+ * org.joblet.Error.InvalidOption and a sentence if it is the caller's. */
+int bus_options_read(sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error);
