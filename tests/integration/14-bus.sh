@@ -161,7 +161,46 @@ test_errors_have_names() {
         assert_exit 1 as_user alice busctl call "${manager[@]}" Run 'asa{sv}' 1 true 1 MaxMemory s x
         assert_exit 1 as_user alice busctl call "${manager[@]}" Run 'asa{sv}' 0 0
         assert_exit 1 as_user alice busctl call "${manager[@]}" Run 'asa{sv}' 1 true 1 MaxCPU u 0
-        assert_match "$output" -- '--max-cpu|MaxCPU'
+        assert_match "$output" '--max-cpu|MaxCPU'
+}
+
+test_options_are_checked() {
+        local job
+
+        job=/org/joblet/job/$(detached alice true)
+        # the same words by whichever method
+        assert_exit 1 as_user alice busctl call "${manager[@]}" Run 'asa{sv}' 1 true 1 MaxMemory s x
+        assert_match "$output" 'MaxMemory: its type is t, not s'
+        assert_exit 1 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 1 Limit s x
+        assert_match "$output" 'Limit: its type is u, not s'
+        assert_exit 1 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 1 Nonsense s x
+        assert_match "$output" 'there is no option Nonsense; use All, Limit or State'
+        assert_exit 1 as_user alice busctl call org.joblet "$job" org.joblet.Job1 OpenLog 'a{sv}' 1 Nonsense s x
+        assert_match "$output" 'there is no option Nonsense; use Follow, Lines, SinceUSec or AfterCursor'
+        # given twice, the last one counts
+        assert_exit 0 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 3 State as 1 FAILED State as 2 RUNNING COMPLETED Limit u 1
+        assert_match "$output" "^a\(tosssusttti\) 1 .*\"$job\""
+}
+
+# own_name USER: tries to be org.joblet
+own_name() {
+        as_user "$1" busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus RequestName su org.joblet 0
+}
+
+test_nobody_else_can_be_org_joblet() {
+        local user
+
+        for user in alice carol; do
+                assert_exit 1 own_name "$user"
+                assert_match "$output" 'not allowed|denied'
+        done
+        # neither while the name is free
+        in_machine systemctl stop joblet.service
+        for user in alice carol; do
+                assert_exit 1 own_name "$user"
+                assert_match "$output" 'not allowed|denied'
+        done
+        in_machine systemctl start joblet.service
 }
 
 test_who_is_not_in_the_group_cannot_run() {

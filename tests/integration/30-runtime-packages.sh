@@ -254,7 +254,9 @@ test_remove_is_refused_while_in_use() {
         id=$(detached alice --runtime=t-busy sleep 60)
         assert_exit 1 in_machine rnx runtime remove t-busy
         assert_match "$output" "runtime t:busy is in use by job $id; wait for it to end or stop it"
+        assert_match "$output" "rnx stop $id\$"
         in_machine rnx stop "$id"
+        assert_exit 143 in_machine rnx wait "$id"
         assert_exit 0 in_machine rnx runtime remove t-busy
         nothing_left || fail 'something was left'
         assert_exit 1 in_machine rnx runtime remove t-busy
@@ -273,6 +275,15 @@ test_only_administrators() {
         assert_match "$output" 'org.joblet.manage-runtimes'
         assert_exit 0 rnx runtime verify t-mine
         assert_exit 1 as_user carol rnx --no-ask-password runtime verify t-mine
+        # who is not in the group has no way around rnx either
+        assert_exit 1 as_user carol rnx --no-ask-password runtime install /tmp/t-mine.zip
+        assert_match "$output" 'org.joblet.manage-runtimes'
+        assert_exit 1 as_user carol busctl call org.joblet /org/joblet org.joblet.Manager1 RemoveRuntime 'sa{sv}' t-mine 0
+        assert_match "$output" 'org.joblet.manage-runtimes'
+        assert_exit 1 as_user carol busctl call org.joblet /org/joblet org.joblet.Manager1 VerifyRuntime 'sa{sv}' t-mine 0
+        assert_match "$output" 'org.joblet.run'
+        assert_exit 1 as_user carol mkdir "$store/t/t-theirs"
+        assert_exit 0 in_machine rnx runtime verify t-mine
 }
 
 no_worker() {
