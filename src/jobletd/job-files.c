@@ -9,10 +9,10 @@
 #include "atomic-file.h"
 #include "job-files.h"
 #include "log.h"
+#include "remove-tree.h"
 #include "strv.h"
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
-#define TREE_DEPTH_MAX 100U
 
 static int open_directory(const char *path, mode_t mode) {
         int fd;
@@ -190,70 +190,6 @@ int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
         return r < 0 ? r : file_read_at(f->outcomes_fd, name, OUTCOME_SIZE_MAX, ret, NULL);
 }
 
-static int move_up(int top_fd, int dir_fd, const char *name) {
-        static unsigned n;
-        _cleanup_free_ char *to = NULL;
-
-        if (asprintf(&to, ".joblet-deep-%u", n++) < 0)
-                return -ENOMEM;
-        return renameat2(dir_fd, name, top_fd, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
-}
-
-/* Removes all below fd, which it closes. Nothing else touches the tree, but it was written by a job: no link is followed, no mount
- * point crossed (unlinkat() refuses one), and what is nested deeper than we care to recurse is first moved to the top. */
-static int remove_contents(int top_fd, int fd, unsigned depth) {
-        _cleanup_closedir_ DIR *d = NULL;
-        struct dirent *e;
-        int result = 0;
-
-        d = fdopendir(fd);
-        if (!d) {
-                (void) safe_close(fd);
-                return -errno;
-        }
-        while ((e = readdir(d))) {
-                int child, r;
-
-                if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-                        continue;
-                if (unlinkat(dirfd(d), e->d_name, 0) >= 0)
-                        continue;
-                if (errno != EISDIR && errno != EPERM) {
-                        result = -errno;
-                        continue;
-                }
-                if (depth >= TREE_DEPTH_MAX) {
-                        r = move_up(top_fd, dirfd(d), e->d_name);
-                        result = r < 0 && r != -EEXIST ? r : -EAGAIN;
-                        continue;
-                }
-                child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-                r = child < 0 ? -errno : remove_contents(top_fd, child, depth + 1);
-                if (r >= 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
-                        r = -errno;
-                if (r < 0 && result != -EAGAIN)
-                        result = r;
-        }
-        return result;
-}
-
-static int remove_tree(int parent_fd, const char *name) {
-        int r;
-
-        do {
-                _cleanup_close_ int top_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-                int fd;
-
-                if (top_fd < 0)
-                        return errno == ENOENT ? 0 : -errno;
-                fd = openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                r = fd < 0 ? -errno : remove_contents(top_fd, fd, 0);
-        } while (r == -EAGAIN); /* something came to the top that has to be walked once more */
-        if (r < 0)
-                return r;
-        return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
-}
-
 static int on_removed(sd_event_source *source, const siginfo_t *si, void *userdata) {
         if (si->si_code != CLD_EXITED || si->si_status != 0)
                 log_warning("Failed to remove the workspace of a finished job completely (status %d); it is tried again at the next start",
@@ -271,7 +207,7 @@ static int remove_tree_in_child(int parent_fd, const char *name, sd_event *event
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                _exit(remove_tree(parent_fd, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+                _exit(remove_tree_at(parent_fd, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 
         r = sd_event_add_child(event, &source, pid, WEXITED, on_removed, NULL);
         if (r < 0)
@@ -293,7 +229,7 @@ void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {
 
         r = directory_name(id, &name);
         if (r >= 0)
-                r = remove_tree(f->run_fd, name);
+                r = remove_tree_at(f->run_fd, name);
         if (r >= 0)
                 r = remove_workspace(f, event, name);
         if (r >= 0 && unlinkat(f->outcomes_fd, name, 0) < 0 && errno != ENOENT)
