@@ -5,10 +5,10 @@
 # takes in its work directory, at most).
 
 check_space() {
-        local dir=$1 wanted=$2 what=$3 free
+        local dir=$1 wanted=$2 what=$3 way=${4-} free
         while [[ ! -d $dir ]]; do dir=$(dirname "$dir"); done
         free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
-        ((free >= wanted)) || die "$name needs $wanted MB for $what, but $dir has only $free MB free."
+        ((free >= wanted)) || die "$name needs $wanted MB for $what, but $dir has only $free MB free$way."
 }
 
 # Is there anything in a lock that the cache does not have?
@@ -30,14 +30,17 @@ check_sources() {
         done | sort -u >"$work/suites"
         while read -r suite; do
                 : >"$work/nothing"
-                debs_fetch "$suite" "$work/nothing" "$work"
+                (debs_fetch "$suite" "$work/nothing" "$work") 2>"$work/asked" || {
+                        sed 's/^error: //' "$work/asked" >&2
+                        die "$name needs packages of Debian $suite, and its archive does not answer; is there a network? With --cache DIR what was fetched once is kept."
+                }
         done <"$work/suites"
 }
 
 check_all() {
-        check_space "${TMPDIR%/tmp}" "$space" "the build"
+        check_space "$(dirname "$work")" "$space" "the build" "; set TMPDIR to a directory on a larger disk"
         check_space "$install_root" "$((space / 2))" "the runtime"
-        check_space "$arg_output" "$((space / 3))" "the package"
+        check_space "$arg_output" "$((space / 3))" "the package" "; name another directory with --output"
         if [[ " $parts " == *" cpython_source "* ]]; then source_check; fi
         check_sources
         say "$name can be built"

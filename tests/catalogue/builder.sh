@@ -77,11 +77,12 @@ test_deploy_checks_before_it_begins() {
         assert_match "$output" 'Checking what 4 builds need: python-3\.11-ml python-3\.13 java-17 java-21'
         # no network, and nothing in the cache
         assert_exit 1 in_machine "$installation"/deploy_runtimes.sh --nodejs-18 --go-1.22 --check --cache /root/empty
+        assert_match "$output" 'go-1\.22 needs packages of Debian bookworm, and its archive does not answer'
         assert_match "$output" 'Nothing was begun\. These cannot be built here: nodejs-18 go-1\.22'
         # no space
         assert_exit 1 in_machine sh -c "mkdir -p /root/small && mount -t tmpfs -o size=100m tmpfs /root/small &&
                 TMPDIR=/root/small $installation/deploy_runtimes.sh --go-1.22 --cache /mnt; code=\$?; umount /root/small; exit \$code"
-        assert_match "$output" 'go-1\.22 needs [0-9]+ MB for the build, but /root/small has only [0-9]+ MB free'
+        assert_match "$output" 'go-1\.22 needs [0-9]+ MB for the build, but /root/small has only [0-9]+ MB free; set TMPDIR'
         assert_exit 1 as_user alice "$installation"/deploy_runtimes.sh --go-1.22
         assert_match "$output" 'Only root may install'
         assert_exit 1 in_machine "$installation"/deploy_runtimes.sh --cobol-60
