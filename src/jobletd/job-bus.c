@@ -118,19 +118,26 @@ static int get_value(sd_bus *bus, const char *path, const char *interface, const
 
 static int get_unit(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
                     sd_bus_error *error) {
+        _cleanup_free_ char *unit = NULL;
         Job *j = userdata;
+        int r;
 
-        return sd_bus_message_append(reply, "s", j->unit);
+        r = job_unit(j->record->id, &unit);
+        return r < 0 ? r : sd_bus_message_append(reply, "s", unit);
+}
+
+static int job_slice(const Job *j, char **ret) {
+        return asprintf(ret, "joblet-u%u.slice", j->record->owner) < 0 ? -ENOMEM : 0;
 }
 
 static int get_slice(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
                      sd_bus_error *error) {
         _cleanup_free_ char *slice = NULL;
         Job *j = userdata;
+        int r;
 
-        if (asprintf(&slice, "joblet-u%u.slice", j->record->owner) < 0)
-                return -ENOMEM;
-        return sd_bus_message_append(reply, "s", slice);
+        r = job_slice(j, &slice);
+        return r < 0 ? r : sd_bus_message_append(reply, "s", slice);
 }
 
 static int append_mounts(sd_bus_message *m, char *const *mounts) {
@@ -189,12 +196,14 @@ static int append_described_mounts(sd_bus_message *m, const Job *j) {
 
 int job_send_record(Job *j, sd_bus_message *m) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_free_ char *slice = NULL;
+        _cleanup_free_ char *slice = NULL, *unit = NULL;
         int r;
 
-        if (asprintf(&slice, "joblet-u%u.slice", j->record->owner) < 0)
-                return -ENOMEM;
-        r = sd_bus_message_new_method_return(m, &reply);
+        r = job_slice(j, &slice);
+        if (r >= 0)
+                r = job_unit(j->record->id, &unit);
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(m, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "{sv}");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(values); i++) {
@@ -211,7 +220,7 @@ int job_send_record(Job *j, sd_bus_message *m) {
                         r = sd_bus_message_close_container(reply);
         }
         if (r >= 0)
-                r = sd_bus_message_append(reply, "{sv}{sv}", "Unit", "s", j->unit, "Slice", "s", slice);
+                r = sd_bus_message_append(reply, "{sv}{sv}", "Unit", "s", unit, "Slice", "s", slice);
         if (r >= 0)
                 r = append_described_mounts(reply, j);
         if (r >= 0)
@@ -325,6 +334,7 @@ static int read_log_options(sd_bus_message *m, LogQuery *q, sd_bus_error *error)
 static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_close_ int log_fd = -EBADF;
         LogQuery q = { .lines = UINT64_MAX };
+        _cleanup_free_ char *unit = NULL;
         Job *j = userdata;
         int end_fd = -EBADF, r;
 
@@ -334,7 +344,10 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
         r = authorize(j, m, ACTION_VIEW, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        q.unit = j->unit;
+        r = job_unit(j->record->id, &unit);
+        if (r < 0)
+                return r;
+        q.unit = unit;
         q.invocation_id = j->record->invocation_id;
         r = log_reader_start(j->manager->event, &q, &log_fd, &end_fd);
         if (r == -EBUSY)

@@ -21,7 +21,7 @@
 
 /* Answers the call that submitted the job, once. */
 void job_answer_run(Job *j, const char *error_name, const char *error_text) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->run);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->live->run);
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -55,25 +55,16 @@ static void job_settle(Job *j) {
 
         job_answer_run(j, ran ? NULL : j->record->exit_code == 127 ? ERROR_COMMAND_NOT_FOUND :
                    j->record->exit_code == 126 ? ERROR_COMMAND_NOT_EXECUTABLE : ERROR_SETUP_FAILED, j->record->reason);
-        for (size_t i = 0; i < j->n_waiters; i++) {
-                (void) job_send_record(j, j->waiters[i]);
-                sd_bus_message_unref(j->waiters[i]);
-        }
-        free(j->waiters);
-        j->waiters = NULL;
-        j->n_waiters = 0;
-        for (size_t i = 0; i < j->n_log_fds; i++)
-                safe_close(j->log_fds[i]);
-        free(j->log_fds);
-        j->log_fds = NULL;
-        j->n_log_fds = 0;
+        for (size_t i = 0; i < j->live->n_waiters; i++)
+                (void) job_send_record(j, j->live->waiters[i]);
+        j->live = job_live_free(j->live);
         job_emit_changed(j);
 }
 
 /* A former daemon ended before it could start this job, and so before it could tell anybody that it was accepted: it never was. Whoever
  * repeats the call, with the same request id, starts anew. */
 static void job_drop(Job *j) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->run);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->live->run);
         Manager *m = j->manager;
         int r;
 
@@ -91,7 +82,7 @@ static void job_drop(Job *j) {
 }
 
 static bool was_never_started(const Job *j, const Ending *e) {
-        return j->resumed && j->record->state == JOB_INITIALIZING && !e->outcome &&
+        return j->live->resumed && j->record->state == JOB_INITIALIZING && !e->outcome &&
                 (!e->unit_result || strcmp(e->unit_result, "success") == 0 || e->unit_exit_status == RELAY_EXIT_NOT_BEGUN);
 }
 
@@ -103,10 +94,10 @@ static void conclude(Job *j, const Ending *ending) {
         r = record_conclude(j->record, ending);
         if (r < 0)
                 log_error_errno(r, "Failed to conclude job %" PRIu64 ": %m", j->record->id);
-        if (j->was_failed) {
-                r = unit_reset_failed(j->manager->bus, j->unit);
+        if (j->live->was_failed) {
+                r = unit_reset_failed(j->manager->bus, j->live->unit);
                 if (r < 0)
-                        log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->unit);
+                        log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->live->unit);
         }
         if (dropped)
                 job_drop(j);
@@ -188,11 +179,11 @@ static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *r
         bool found;
         int r;
 
-        j->slot = sd_bus_slot_unref(j->slot);
+        j->live->slot = sd_bus_slot_unref(j->live->slot);
         if (!sd_bus_message_is_method_error(m, NULL)) {
                 r = bus_dictionary_read(m, read_unit_property, &unit, NULL);
                 if (r < 0)
-                        log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m", j->unit);
+                        log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m", j->live->unit);
         }
         read_outcome(j, &outcome, &found);
         ending.outcome = found ? &outcome : NULL;
@@ -209,14 +200,14 @@ void job_on_stopped(Job *j, bool unit_is_loaded) {
 
         job_drop_relay(j);
         read_outcome(j, &outcome, &found);
-        j->was_failed = unit_is_loaded && !(found && outcome.notice.event == RELAY_EXITED && outcome.notice.code == 0 && outcome_is_conclusive(&outcome));
+        j->live->was_failed = unit_is_loaded && !(found && outcome.notice.event == RELAY_EXITED && outcome.notice.code == 0 && outcome_is_conclusive(&outcome));
 
         if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
                 j->phase = JOB_INQUIRING;
-                r = unit_get_all(j->manager->bus, j->unit, "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->slot);
+                r = unit_get_all(j->manager->bus, j->live->unit, "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->live->slot);
                 if (r >= 0)
                         return;
-                log_warning_errno(r, "Failed to ask for the properties of %s, ignoring: %m", j->unit);
+                log_warning_errno(r, "Failed to ask for the properties of %s, ignoring: %m", j->live->unit);
         }
 
         conclude(j, &(Ending) {
@@ -232,21 +223,21 @@ static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret
         const char *path;
         int r;
 
-        j->slot = sd_bus_slot_unref(j->slot);
+        j->live->slot = sd_bus_slot_unref(j->live->slot);
         if (sd_bus_message_is_method_error(m, NULL)) {
                 if (!sd_bus_message_is_method_error(m, "org.freedesktop.systemd1.NoSuchUnit"))
-                        log_warning("Failed to stop %s, ignoring: %s", j->unit, sd_bus_message_get_error(m)->message);
+                        log_warning("Failed to stop %s, ignoring: %s", j->live->unit, sd_bus_message_get_error(m)->message);
                 job_on_stopped(j, /* unit_is_loaded= */ false);
                 return 1;
         }
         r = sd_bus_message_read(m, "o", &path);
         if (r >= 0) {
-                free(j->stop_job);
-                j->stop_job = strdup(path);
-                r = j->stop_job ? 0 : -ENOMEM;
+                free(j->live->stop_job);
+                j->live->stop_job = strdup(path);
+                r = j->live->stop_job ? 0 : -ENOMEM;
         }
         if (r < 0)
-                log_error_errno(r, "Failed to follow the end of %s: %m", j->unit);
+                log_error_errno(r, "Failed to follow the end of %s: %m", j->live->unit);
         return 1;
 }
 
@@ -257,9 +248,9 @@ void job_stop_unit(Job *j) {
                 return;
         j->phase = JOB_STOPPING;
         job_drop_call(j);
-        r = unit_stop(j->manager->bus, j->unit, on_reply_of_stop, j, &j->slot);
+        r = unit_stop(j->manager->bus, j->live->unit, on_reply_of_stop, j, &j->live->slot);
         if (r < 0) {
-                log_error_errno(r, "Failed to stop %s: %m", j->unit);
+                log_error_errno(r, "Failed to stop %s: %m", j->live->unit);
                 job_on_stopped(j, /* unit_is_loaded= */ false);
         }
 }
@@ -268,8 +259,8 @@ int job_repeat(Job *j, sd_bus_message *run) {
         _cleanup_free_ char *path = NULL;
         int r;
 
-        if (j->record->state == JOB_INITIALIZING && !j->run) {
-                j->run = sd_bus_message_ref(run);
+        if (j->record->state == JOB_INITIALIZING && !j->live->run) {
+                j->live->run = sd_bus_message_ref(run);
                 return 1;
         }
         r = job_path(j->record->id, &path);
@@ -281,13 +272,13 @@ int job_add_waiter(Job *j, sd_bus_message *m) {
 
         if (j->phase == JOB_SETTLED)
                 return job_send_record(j, m);
-        if (j->n_waiters >= WAITERS_MAX)
+        if (j->live->n_waiters >= WAITERS_MAX)
                 return -EBUSY;
-        larger = reallocarray(j->waiters, j->n_waiters + 1, sizeof *larger);
+        larger = reallocarray(j->live->waiters, j->live->n_waiters + 1, sizeof *larger);
         if (!larger)
                 return -ENOMEM;
-        j->waiters = larger;
-        j->waiters[j->n_waiters++] = sd_bus_message_ref(m);
+        j->live->waiters = larger;
+        j->live->waiters[j->live->n_waiters++] = sd_bus_message_ref(m);
         return 1;
 }
 
@@ -298,13 +289,13 @@ int job_add_log_fd(Job *j, int fd) {
                 safe_close(fd);
                 return 0;
         }
-        larger = j->n_log_fds < LOG_FDS_MAX ? reallocarray(j->log_fds, j->n_log_fds + 1, sizeof *larger) : NULL;
+        larger = j->live->n_log_fds < LOG_FDS_MAX ? reallocarray(j->live->log_fds, j->live->n_log_fds + 1, sizeof *larger) : NULL;
         if (!larger) {
                 safe_close(fd);
-                return j->n_log_fds < LOG_FDS_MAX ? -ENOMEM : -EBUSY;
+                return j->live->n_log_fds < LOG_FDS_MAX ? -ENOMEM : -EBUSY;
         }
-        j->log_fds = larger;
-        j->log_fds[j->n_log_fds++] = fd;
+        j->live->log_fds = larger;
+        j->live->log_fds[j->live->n_log_fds++] = fd;
         return 0;
 }
 

@@ -7,6 +7,9 @@
 
 void job_save(Job *j);
 
+JobLive* job_live_free(JobLive *l);
+DEFINE_CLEANUP(JobLive*, job_live_free);
+
 void job_drop_relay(Job *j);
 void job_drop_call(Job *j);
 void job_drop_start(Job *j);

@@ -14,68 +14,94 @@ int job_path(uint64_t id, char **ret) {
         return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
 }
 
+int job_unit(uint64_t id, char **ret) {
+        return asprintf(ret, "joblet-job-%" PRIu64 ".service", id) < 0 ? -ENOMEM : 0;
+}
+
 bool job_is_live(const Job *j) {
         return j->phase != JOB_SETTLED;
 }
 
+JobLive* job_live_free(JobLive *l) {
+        if (!l)
+                return NULL;
+        sd_event_source_disable_unref(l->relay_source);
+        sd_event_source_disable_unref(l->pidfd_source);
+        safe_close(l->relay_fd);
+        plan_free(l->plan);
+        relay_go_done(&l->go);
+        sd_bus_slot_unref(l->slot);
+        sd_bus_message_unref(l->run);
+        for (size_t i = 0; i < l->n_waiters; i++)
+                sd_bus_message_unref(l->waiters[i]);
+        free(l->waiters);
+        for (size_t i = 0; i < l->n_log_fds; i++)
+                safe_close(l->log_fds[i]);
+        free(l->log_fds);
+        relay_notice_done(&l->notice);
+        free(l->start_job);
+        free(l->stop_job);
+        free(l->unit);
+        free(l);
+        return NULL;
+}
+
+static int live_new(uint64_t id, JobLive **ret) {
+        _cleanup_(job_live_freep) JobLive *l = malloc(sizeof *l);
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        *l = (JobLive) { .go = RELAY_GO_NULL, .relay_fd = -EBADF };
+        r = job_unit(id, &l->unit);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
 int job_new(Manager *m, Record *record, Job **ret) {
         _cleanup_(job_freep) Job *j = NULL;
+        int r;
 
         j = malloc(sizeof *j);
         if (!j)
                 return -ENOMEM;
-        *j = (Job) {
-                .manager = m,
-                .phase = job_state_is_final(record->state) ? JOB_SETTLED : JOB_WAITING,
-                .go = RELAY_GO_NULL,
-                .relay_fd = -EBADF,
-        };
-        if (asprintf(&j->unit, "joblet-job-%" PRIu64 ".service", record->id) < 0)
-                return -ENOMEM;
+        *j = (Job) { .manager = m, .phase = job_state_is_final(record->state) ? JOB_SETTLED : JOB_WAITING };
+        r = job_is_live(j) ? live_new(record->id, &j->live) : 0;
+        if (r < 0)
+                return r;
         j->record = record;
         *ret = TAKE_PTR(j);
         return 0;
 }
 
 void job_drop_relay(Job *j) {
-        j->relay_source = sd_event_source_disable_unref(j->relay_source);
-        j->pidfd_source = sd_event_source_disable_unref(j->pidfd_source);
-        j->relay_fd = safe_close(j->relay_fd);
+        j->live->relay_source = sd_event_source_disable_unref(j->live->relay_source);
+        j->live->pidfd_source = sd_event_source_disable_unref(j->live->pidfd_source);
+        j->live->relay_fd = safe_close(j->live->relay_fd);
 }
 
 /* The call to PID 1 under way is answered, or of no interest any more. */
 void job_drop_call(Job *j) {
-        j->slot = sd_bus_slot_unref(j->slot);
-        if (j->start_pending) {
-                j->start_pending = false;
+        j->live->slot = sd_bus_slot_unref(j->live->slot);
+        if (j->live->start_pending) {
+                j->live->start_pending = false;
                 j->manager->n_starting--;
         }
 }
 
 /* What is needed only until the command runs. */
 void job_drop_start(Job *j) {
-        j->plan = plan_free(j->plan);
-        relay_go_done(&j->go);
-        j->go = RELAY_GO_NULL;
+        j->live->plan = plan_free(j->live->plan);
+        relay_go_done(&j->live->go);
+        j->live->go = RELAY_GO_NULL;
 }
 
 Job* job_free(Job *j) {
         if (!j)
                 return NULL;
-        job_drop_relay(j);
-        job_drop_start(j);
-        sd_bus_slot_unref(j->slot);
-        sd_bus_message_unref(j->run);
-        for (size_t i = 0; i < j->n_waiters; i++)
-                sd_bus_message_unref(j->waiters[i]);
-        free(j->waiters);
-        for (size_t i = 0; i < j->n_log_fds; i++)
-                safe_close(j->log_fds[i]);
-        free(j->log_fds);
-        relay_notice_done(&j->notice);
-        free(j->start_job);
-        free(j->stop_job);
-        free(j->unit);
+        job_live_free(j->live);
         record_free(j->record);
         free(j);
         return NULL;
@@ -127,10 +153,10 @@ static int watch_relay_process(Job *j, pid_t pid) {
         fd = pidfd_open(pid, 0);
         if (fd < 0)
                 return -errno;
-        r = sd_event_add_io(j->manager->event, &j->pidfd_source, fd, EPOLLIN, on_relay_exit, j);
+        r = sd_event_add_io(j->manager->event, &j->live->pidfd_source, fd, EPOLLIN, on_relay_exit, j);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_io_fd_own(j->pidfd_source, true);
+        r = sd_event_source_set_io_fd_own(j->live->pidfd_source, true);
         if (r >= 0)
                 TAKE_FD(fd);
         return r;
@@ -140,7 +166,7 @@ static int watch_relay_process(Job *j, pid_t pid) {
 static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
         int r;
 
-        if (!j->plan || uid == (uid_t) -1 || pid <= 0 || j->pidfd_source)
+        if (!j->live->plan || uid == (uid_t) -1 || pid <= 0 || j->live->pidfd_source)
                 return -EBADMSG;
         r = watch_relay_process(j, pid);
         if (r < 0)
@@ -152,14 +178,14 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
                         return -ENOMEM;
         }
         job_files_forget_environment(&j->manager->files, j->record->id);
-        r = job_files_give(&j->manager->files, j->record->id, uid, j->plan->user);
+        r = job_files_give(&j->manager->files, j->record->id, uid, j->live->plan->user);
         if (r < 0)
                 return log_error_errno(r, "Failed to give job %" PRIu64 " its workspace: %m", j->record->id);
 
-        j->go.outcome_fd = job_files_open_outcome(&j->manager->files, j->record->id);
-        if (j->go.outcome_fd < 0)
-                return log_error_errno(j->go.outcome_fd, "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
-        r = relay_go_send(j->relay_fd, &j->go);
+        j->live->go.outcome_fd = job_files_open_outcome(&j->manager->files, j->record->id);
+        if (j->live->go.outcome_fd < 0)
+                return log_error_errno(j->live->go.outcome_fd, "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
+        r = relay_go_send(j->live->relay_fd, &j->live->go);
         if (r < 0)
                 return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m", j->record->id);
         return 0;
@@ -171,14 +197,14 @@ static int on_packet(Job *j, const char *packet, uid_t uid, pid_t pid) {
         if (strncmp(packet, "hello", strlen("hello")) == 0)
                 return on_hello(j, packet, uid, pid);
 
-        relay_notice_done(&j->notice);
-        r = relay_notice_parse(packet, &j->notice);
+        relay_notice_done(&j->live->notice);
+        r = relay_notice_parse(packet, &j->live->notice);
         if (r < 0)
                 return r;
-        if (j->notice.event == RELAY_STARTED && j->phase == JOB_STARTING)
+        if (j->live->notice.event == RELAY_STARTED && j->phase == JOB_STARTING)
                 on_command_started(j);
-        else if (j->notice.event != RELAY_STARTED && j->phase < JOB_STOPPING)
-                on_command_ended(j, &j->notice);
+        else if (j->live->notice.event != RELAY_STARTED && j->phase < JOB_STOPPING)
+                on_command_ended(j, &j->live->notice);
         return 0;
 }
 
@@ -186,14 +212,14 @@ static int on_relay(sd_event_source *source, int fd, uint32_t revents, void *use
         Job *j = userdata;
         int r;
 
-        while (j->relay_fd >= 0) {
+        while (j->live && j->live->relay_fd >= 0) {
                 _cleanup_free_ char *packet = NULL;
                 uid_t uid = (uid_t) -1;
                 pid_t pid = 0;
                 int fds[RELAY_FDS_MAX];
                 size_t n_fds = 0;
 
-                r = relay_receive(j->relay_fd, &packet, fds, &n_fds, &uid, &pid);
+                r = relay_receive(j->live->relay_fd, &packet, fds, &n_fds, &uid, &pid);
                 for (size_t i = 0; i < n_fds; i++)
                         safe_close(fds[i]); /* nobody is meant to send us any */
                 if (r == -EAGAIN)
@@ -214,11 +240,11 @@ static int on_relay(sd_event_source *source, int fd, uint32_t revents, void *use
 static int watch_relay(Job *j) {
         int r;
 
-        r = sd_event_add_io(j->manager->event, &j->relay_source, j->relay_fd, EPOLLIN, on_relay, j);
+        r = sd_event_add_io(j->manager->event, &j->live->relay_source, j->live->relay_fd, EPOLLIN, on_relay, j);
         if (r < 0)
                 return r;
         /* Before the bus: a client that learned of the end from the relay and asks finds it known here */
-        return sd_event_source_set_priority(j->relay_source, SD_EVENT_PRIORITY_IMPORTANT);
+        return sd_event_source_set_priority(j->live->relay_source, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
@@ -228,10 +254,10 @@ static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *re
 
         job_drop_call(j);
         if (error) {
-                log_error("Failed to start %s: %s", j->unit, error->message);
+                log_error("Failed to start %s: %s", j->live->unit, error->message);
                 job_fail_setup(j, error->message);
         } else if (sd_bus_message_read(m, "o", &path) >= 0)
-                j->start_job = strdup(path); /* without it only the quickest failures go by unnoticed until the relay is gone */
+                j->live->start_job = strdup(path); /* without it only the quickest failures go by unnoticed until the relay is gone */
         manager_dispatch_starts(j->manager);
         return 1;
 }
@@ -244,19 +270,19 @@ void job_start(Job *j) {
                 job_fail_setup(j, strerror(errno));
                 return;
         }
-        j->relay_fd = fds[0];
+        j->live->relay_fd = fds[0];
         theirs = fds[1];
 
-        r = setsockopt(j->relay_fd, SOL_SOCKET, SO_PASSCRED, &(int) { 1 }, sizeof(int)) < 0 ? -errno : watch_relay(j);
+        r = setsockopt(j->live->relay_fd, SOL_SOCKET, SO_PASSCRED, &(int) { 1 }, sizeof(int)) < 0 ? -errno : watch_relay(j);
         if (r >= 0)
-                r = unit_start(j->manager->bus, j->plan, theirs, on_reply_of_start, j, &j->slot);
+                r = unit_start(j->manager->bus, j->live->plan, theirs, on_reply_of_start, j, &j->live->slot);
         if (r < 0) {
-                log_error_errno(r, "Failed to start %s: %m", j->unit);
+                log_error_errno(r, "Failed to start %s: %m", j->live->unit);
                 job_fail_setup(j, strerror(-r));
                 return;
         }
         j->phase = JOB_STARTING;
-        j->start_pending = true;
+        j->live->start_pending = true;
         j->manager->n_starting++;
 }
 
@@ -273,26 +299,28 @@ int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
                 (void) record_remove(j->manager->records_fd, plan->id);
                 return r;
         }
-        j->plan = plan;
-        j->go = *go;
+        j->live->plan = plan;
+        j->live->go = *go;
         *go = RELAY_GO_NULL;
-        j->run = sd_bus_message_ref(run);
+        j->live->run = sd_bus_message_ref(run);
         job_emit_signal(j, "JobNew");
         manager_dispatch_starts(j->manager);
         return 0;
 }
 
 void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *result) {
-        if (j->stop_job && strcmp(j->stop_job, systemd_job) == 0 && j->phase == JOB_STOPPING)
+        if (!j->live)
+                return;
+        if (j->live->stop_job && strcmp(j->live->stop_job, systemd_job) == 0 && j->phase == JOB_STOPPING)
                 job_on_stopped(j, /* unit_is_loaded= */ true);
-        else if (j->start_job && strcmp(j->start_job, systemd_job) == 0 && strcmp(result, "done") != 0)
+        else if (j->live->start_job && strcmp(j->live->start_job, systemd_job) == 0 && strcmp(result, "done") != 0)
                 job_stop_unit(j);
 }
 
 void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
         int r;
 
-        j->resumed = true;
+        j->live->resumed = true;
         if (!unit_exists) {
                 j->phase = JOB_STOPPING;
                 job_on_stopped(j, /* unit_is_loaded= */ false);
@@ -303,7 +331,7 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
         if (r == -ESRCH)
                 job_stop_unit(j);
         else if (r < 0)
-                log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m", j->unit);
+                log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m", j->live->unit);
 }
 
 int job_stop(Job *j) {
@@ -327,9 +355,9 @@ static int on_killed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 int job_kill(Job *j, int signo) {
         _cleanup_free_ char *packet = NULL;
 
-        if (j->relay_fd < 0)
-                return unit_kill(j->manager->bus, j->unit, signo, on_killed, NULL, NULL);
+        if (j->live->relay_fd < 0)
+                return unit_kill(j->manager->bus, j->live->unit, signo, on_killed, NULL, NULL);
         if (asprintf(&packet, "signal %d", signo) < 0)
                 return -ENOMEM;
-        return relay_send(j->relay_fd, packet);
+        return relay_send(j->live->relay_fd, packet);
 }

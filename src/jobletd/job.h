@@ -31,10 +31,8 @@ typedef enum JobPhase {
         JOB_SETTLED,
 } JobPhase;
 
-struct Job {
-        Manager *manager; /* not a reference */
-        Record *record;
-        JobPhase phase;
+/* What there is of a job until it is settled, beside its record. */
+typedef struct JobLive {
         char *unit;
 
         /* While it starts */
@@ -63,6 +61,14 @@ struct Job {
         /* Writing ends of pipes whose closing tells a reader of the log that the job is over */
         int *log_fds;
         size_t n_log_fds;
+} JobLive;
+
+/* Ten thousands of them may be kept, nearly all of them settled: those are small. */
+struct Job {
+        Manager *manager; /* not a reference */
+        Record *record;
+        JobLive *live; /* NULL once it is settled */
+        JobPhase phase;
 };
 
 /* A job with its record. Takes ownership of record. */
@@ -95,6 +101,7 @@ void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *res
 
 bool job_is_live(const Job *j);
 int job_path(uint64_t id, char **ret);
+int job_unit(uint64_t id, char **ret);
 
 /* job-bus.c */
 int job_send_record(Job *j, sd_bus_message *m);
