@@ -29,12 +29,12 @@ void progress_update(Progress *p, uint64_t done, uint64_t total) {
         uint64_t now;
         int filled;
 
-        if (!progress_wanted() || total == 0)
+        if (total == 0)
                 return;
         now = monotonic_usec();
         if (p->started == 0)
                 p->started = now;
-        if (now - p->started < USEC_PER_SEC / 2 || now - p->drawn < USEC_PER_SEC / 10)
+        if (now - p->started < USEC_PER_SEC / 2 || now - p->drawn < USEC_PER_SEC / 10 || !progress_wanted())
                 return;
         if (size_format(done, &a) < 0 || size_format(total, &b) < 0)
                 return;

@@ -10,17 +10,17 @@
 #include <sys/utsname.h>
 
 #include "atomic-file.h"
+#include "environment-kind.h"
 #include "json.h"
 #include "package-plan.h"
+#include "relocation.h"
 #include "remove-tree.h"
 #include "rnx.h"
 #include "runtime-name.h"
-#include "runtime-relocate.h"
 #include "runtime.h"
 #include "strv.h"
 #include "text.h"
-
-#define FILE_SIZE_MAX 65536U
+#include "tree-copy.h"
 
 enum {
         OPTION_NAME = 1,
@@ -63,82 +63,13 @@ int runtime_import_option(int id, const char *value) {
         return -EINVAL;
 }
 
-/* What kinds of directories are known: by a file in them, a line of which has the version. */
-typedef struct Kind {
-        const char *title;
-        const char *file;
-        const char *keys[2];
-        const char *language;
-        const char *home; /* variable that names the directory */
-} Kind;
-
-static const Kind kinds[] = {
-        { "a virtual environment", "pyvenv.cfg", { "version_info", "version" }, "python", "VIRTUAL_ENV" },
-        { "a conda environment",   "conda-meta", {},                            "python", "CONDA_PREFIX" },
-        { "a JDK",                 "release",    { "JAVA_VERSION" },            "java",   "JAVA_HOME"   },
-};
-
-static const Kind* kind_find(int fd) {
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-                if (faccessat(fd, kinds[i].file, F_OK, 0) >= 0)
-                        return kinds + i;
-        return NULL;
-}
-
-/* "KEY = VALUE" or KEY="VALUE". */
-static char* config_value(const char *data, const char *key) {
-        size_t n = strlen(key);
-
-        for (const char *line = data; line; line = strchr(line, '\n')) {
-                const char *value;
-
-                line += *line == '\n';
-                if (strncmp(line, key, n) != 0)
-                        continue;
-                value = line + n + strspn(line + n, " \t");
-                if (*value != '=')
-                        continue;
-                value += 1 + strspn(value + 1, " \t\"");
-                return strndup(value, strcspn(value, "\"\r\n"));
-        }
-        return NULL;
-}
-
-/* conda-meta/python-3.11.9-h955ad1f_0.json */
-static char* conda_version(int fd) {
-        int sub = openat(fd, "conda-meta", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = sub >= 0 ? fdopendir(sub) : NULL;
-        struct dirent *de;
-
-        while (d && (de = readdir(d)))
-                if (strncmp(de->d_name, "python-", 7) == 0 && de->d_name[7] >= '0' && de->d_name[7] <= '9')
-                        return strndup(de->d_name + 7, strcspn(de->d_name + 7, "-"));
-        return NULL;
-}
-
-static char* find_version(int fd, const Kind *kind) {
-        _cleanup_free_ char *data = NULL;
-        char *version = NULL;
-
-        if (arg_version)
-                return strdup(arg_version);
-        if (!kind)
-                return NULL;
-        if (!kind->keys[0])
-                return conda_version(fd);
-        if (file_read_at(fd, kind->file, FILE_SIZE_MAX, &data, NULL) < 0)
-                return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(kind->keys) && kind->keys[i] && !version; i++)
-                version = config_value(data, kind->keys[i]);
-        return version;
-}
-
 typedef struct Import {
         const char *source; /* as given */
-        const Kind *kind;
+        const EnvironmentKind *kind;
         char *real, *language, *version, *home; /* home: where it will be installed */
+        char *base_named, *base; /* the Python that a virtual environment borrows, as named there and without links */
         int source_fd;
-        char **notes;
+        char **problems, **host_libraries;
 } Import;
 
 static void import_done(Import *i) {
@@ -146,8 +77,40 @@ static void import_done(Import *i) {
         free(i->language);
         free(i->version);
         free(i->home);
-        strv_free(i->notes);
+        free(i->base_named);
+        free(i->base);
+        strv_free(i->problems);
+        strv_free(i->host_libraries);
         safe_close(i->source_fd);
+}
+
+static bool is_below(const char *path, const char *directory) {
+        size_t n = strlen(directory);
+
+        return strncmp(path, directory, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+/* A virtual environment has no interpreter, but says where it is. That of the system cannot be brought along, being strewn over
+ * /usr; any other is a directory of its own. */
+static int find_base(Import *i) {
+        _cleanup_free_ char *bin = environment_config_value(i->source_fd, "pyvenv.cfg", "home"), *place = NULL;
+        const char *slash = bin ? strrchr(bin, '/') : NULL;
+
+        if (!slash || slash == bin || *bin != '/')
+                return 0;
+        i->base_named = strndup(bin, (size_t) (slash - bin));
+        if (!i->base_named)
+                return log_oom();
+        place = realpath(i->base_named, NULL);
+        if (!place)
+                return strv_extendf(&i->problems, "pyvenv.cfg: there is no interpreter in %s", bin) < 0 ? log_oom() : 0;
+        if (strcmp(place, "/usr") == 0 || strcmp(place, "/usr/local") == 0 || strcmp(place, "/") == 0)
+                return strv_extendf(&i->problems, "pyvenv.cfg: its interpreter is that of the system, in %s, which cannot be brought "
+                                    "along; make the environment with a Python of its own directory (uv python install, pyenv, "
+                                    "conda), or use it on hosts that have the very same Python", bin) < 0 ? log_oom() : 0;
+        if (!is_below(place, i->real))
+                i->base = TAKE_PTR(place);
+        return 0;
 }
 
 static int import_examine(Import *i) {
@@ -163,8 +126,8 @@ static int import_examine(Import *i) {
                 return log_error(-EEXIST, "'%s' has a runtime.yml, so it is a runtime already; install it with: rnx runtime install %s",
                                  i->source, i->source);
 
-        i->kind = kind_find(i->source_fd);
-        i->version = find_version(i->source_fd, i->kind);
+        i->kind = environment_kind(i->source_fd);
+        i->version = arg_version ? strdup(arg_version) : i->kind ? i->kind->version(i->source_fd) : NULL;
         if (!i->version || !text_is_line(i->version) || strpbrk(i->version, "\"\\"))
                 return log_error(-EINVAL, "'%s' does not tell its version: --version=VERSION", i->source);
         i->language = arg_language ? strdup(arg_language) : i->kind ? strdup(i->kind->language) : strndup(arg_name, strcspn(arg_name, "-"));
@@ -176,22 +139,47 @@ static int import_examine(Import *i) {
                 i->home = NULL;
                 return log_oom();
         }
-        return 0;
+        return find_base(i);
 }
 
-static int import_copy(const Import *i, const char *to) {
-        _cleanup_free_ char *from = NULL;
-        pid_t pid;
+static int copy_tree(Import *i, const char *from, const char *to) {
+        _cleanup_close_ int from_fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC), to_fd = -EBADF;
+        _cleanup_(file_tree_freep) FileTree *t = NULL;
+        _cleanup_free_ char *message = NULL;
+        int r;
 
-        if (asprintf(&from, "%s/.", i->real) < 0) {
-                from = NULL;
+        if (from_fd < 0)
+                return log_error(-errno, "cannot open '%s': %s", from, strerror(errno));
+        to_fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (to_fd < 0)
+                return log_error(-errno, "cannot open '%s': %s", to, strerror(errno));
+        r = file_tree_scan(from_fd, &t, &message);
+        if (r < 0)
+                return log_error(r, "%s: %s", from, message ?: strerror(-r));
+        for (size_t k = 0; k < t->n_items; k++)
+                if (t->items[k].type == FILE_SPECIAL &&
+                    strv_extendf(&i->problems, "%s: a special file, which a package cannot hold", t->items[k].path) < 0)
+                        return log_oom();
+        return tree_copy(t, from_fd, to_fd);
+}
+
+/* Where in the runtime the interpreter of a virtual environment goes. */
+#define BASE_IN_RUNTIME "base"
+
+static int import_copy(Import *i, const char *to) {
+        _cleanup_free_ char *base = NULL;
+        int r;
+
+        r = copy_tree(i, i->real, to);
+        if (r < 0 || !i->base)
+                return r;
+        if (asprintf(&base, "%s/" BASE_IN_RUNTIME, to) < 0) {
+                base = NULL;
                 return log_oom();
         }
-        pid = program_start((char *const []) { (char*) "/bin/cp", (char*) "-a", (char*) "--reflink=auto", (char*) "--no-preserve=ownership",
-                                               (char*) "--", from, (char*) to, NULL }, -EBADF, -EBADF, -EBADF, -EBADF);
-        if (pid < 0)
-                return (int) pid;
-        return program_wait(pid) == 0 ? 0 : log_error(-EIO, "cannot copy '%s' to '%s'", i->source, to);
+        if (mkdir(base, 0755) < 0)
+                return log_error(-errno, "cannot create the directory '%s': %s", base, strerror(errno));
+        return copy_tree(i, i->base, base);
 }
 
 static int import_write_manifest(const Import *i, int fd) {
@@ -209,13 +197,43 @@ static int import_write_manifest(const Import *i, int fd) {
         fprintf(f, "# Made by rnx runtime import; what each key means: runtime.yml(5).\n"
                    "name: \"%s\"\ntype: \"system\"\nversion: \"%s\"\ndescription: \"Imported from %s\"\n\n"
                    "environment:\n  PATH_PREPEND: \"%s/bin\"\n", arg_name, i->version, i->kind ? i->kind->title : "a directory", i->home);
-        if (i->kind)
+        if (i->kind && i->kind->home)
                 fprintf(f, "  %s: \"%s\"\n", i->kind->home, i->home);
+        STRV_FOREACH(l, i->host_libraries)
+                fprintf(f, "%s#   %s\n", l == i->host_libraries ? "\n# Needs these libraries of the host:\n" : "", *l);
         fprintf(f, "\nrequirements:\n  architectures: [\"%s\"]\n", u.machine);
         if (fclose(f) != 0)
                 return log_oom();
         r = atomic_file_write_at(fd, "runtime.yml", text, n, 0644, false);
         return r < 0 ? log_error(r, "cannot write runtime.yml: %s", strerror(-r)) : 0;
+}
+
+/* One may lie in the other: the inner one is to be found first. */
+static int place_compare(const void *a, const void *b) {
+        size_t x = strlen(((const Place*) a)->from), y = strlen(((const Place*) b)->from);
+
+        return (x < y) - (x > y);
+}
+
+static int import_relocate(Import *i, int fd) {
+        _cleanup_free_ char *absolute = NULL;
+        Place places[4] = {};
+        size_t n = 0;
+
+        if (i->base) {
+                places[n++] = (Place) { i->base, BASE_IN_RUNTIME };
+                if (strcmp(i->base, i->base_named) != 0)
+                        places[n++] = (Place) { i->base_named, BASE_IN_RUNTIME };
+        }
+        places[n++] = (Place) { i->real, "" };
+        if (*i->source == '/' && strcmp(i->source, i->real) != 0) {
+                absolute = strndup(i->source, strlen(i->source) - (i->source[strlen(i->source) - 1] == '/'));
+                if (!absolute)
+                        return log_oom();
+                places[n++] = (Place) { absolute, "" };
+        }
+        qsort(places, n, sizeof(Place), place_compare);
+        return runtime_relocate(&(Relocation) { .home = i->home, .places = places, .n_places = n }, fd, &i->problems, &i->host_libraries);
 }
 
 static int import_make(Import *i, const char *to) {
@@ -228,33 +246,51 @@ static int import_make(Import *i, const char *to) {
         fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return log_error(-errno, "cannot open '%s': %s", to, strerror(errno));
-        r = runtime_relocate(&(Relocation) { .dir_fd = fd, .from = i->real, .to = i->home }, &i->notes);
-        if (r >= 0 && i->kind && !i->kind->keys[0] && faccessat(fd, "bin/conda-unpack", F_OK, 0) >= 0 &&
-            strv_extend(&i->notes, "bin/conda-unpack: run it in the directory that is imported, before the import") < 0)
+        r = import_relocate(i, fd);
+        if (r >= 0 && faccessat(fd, "bin/conda-unpack", F_OK, 0) >= 0 &&
+            strv_extend(&i->problems, "bin/conda-unpack: run it in the directory that is imported, before the import") < 0)
                 r = log_oom();
         return r < 0 ? r : import_write_manifest(i, fd);
 }
 
+static int add_list(json_object *o, const char *key, char *const *lines) {
+        json_object *list = json_object_new_array();
+
+        if (!list)
+                return -ENOMEM;
+        STRV_FOREACH(l, lines)
+                if (json_object_array_add(list, json_text(*l, strlen(*l))) < 0) {
+                        json_object_put(list);
+                        return -ENOMEM;
+                }
+        return json_add(o, key, list);
+}
+
 static int import_print(const Import *i, const char *to) {
         _cleanup_json_ json_object *o = NULL;
-        json_object *list;
 
         if (arg_json == JSON_OFF) {
                 if (to)
                         printf("Imported %s: %s\n", i->kind ? i->kind->title : "a directory", to);
-                STRV_FOREACH(n, i->notes)
+                if (i->base)
+                        printf("  its interpreter comes along: %s\n", i->base);
+                STRV_FOREACH(n, i->problems)
                         printf("  will not work: %s\n", *n);
+                if (i->host_libraries) {
+                        _cleanup_free_ char *list = strv_join(i->host_libraries, " ");
+
+                        if (!list)
+                                return log_oom();
+                        printf("  needs libraries of the host: %s\n", list);
+                }
                 if (to)
                         printf("\nTo install it:\n  rnx runtime install %s\n", to);
                 return 0;
         }
         o = json_object_new_object();
-        list = json_object_new_array();
-        STRV_FOREACH(n, i->notes)
-                (void) json_object_array_add(list, json_text(*n, strlen(*n)));
-        if (!o || !list || json_add(o, "problems", list) < 0 || json_add_string(o, "runtime", arg_name) < 0 ||
-            json_add_string(o, "language", i->language) < 0 || json_add_string(o, "version", i->version) < 0 ||
-            json_add_string(o, "directory", to) < 0)
+        if (!o || add_list(o, "problems", i->problems) < 0 || add_list(o, "host_libraries", i->host_libraries) < 0 ||
+            json_add_string(o, "runtime", arg_name) < 0 || json_add_string(o, "language", i->language) < 0 ||
+            json_add_string(o, "version", i->version) < 0 || json_add_string(o, "directory", to) < 0)
                 return log_oom();
         return json_print(stdout, o);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+/* Walks through the copy of a tree that was made for another place. */
+
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
@@ -7,37 +9,42 @@
 #include <sys/stat.h>
 
 #include "atomic-file.h"
+#include "elf-dynamic.h"
 #include "file-tree.h"
+#include "relocation.h"
 #include "rnx.h"
-#include "runtime-relocate.h"
 #include "strv.h"
 #include "text.h"
 
 #define LINE_MAX_SHEBANG 256U
 #define NOTES_MAX 50U
-#define CONFIG_MAX 65536U
+#define TEXT_MAX (16U * 1024U * 1024U)
 
 typedef struct Walk {
         const Relocation *relocation;
-        char ***notes;
+        int dir_fd;
+        const FileTree *tree;
+        char ***problems, ***host_libraries;
 } Walk;
+
+/* A file of the tree, mapped. */
+typedef struct Contents {
+        const Walk *walk;
+        const FileItem *item;
+        char *data;
+        size_t size;
+        bool changed;
+} Contents;
 
 /* "PATH: BEFORE WHAT AFTER" */
 static int note(const Walk *w, const char *path, const char *before, const char *what, const char *after) {
         _cleanup_free_ char *safe = text_for_message(what, 400), *safe_path = text_for_message(path, 200);
 
-        if (strv_length(*w->notes) == NOTES_MAX)
-                return strv_extend(w->notes, "and more");
-        if (strv_length(*w->notes) > NOTES_MAX)
+        if (strv_length(*w->problems) == NOTES_MAX)
+                return strv_extend(w->problems, "and more");
+        if (strv_length(*w->problems) > NOTES_MAX)
                 return 0;
-        return safe && safe_path ? strv_extendf(w->notes, "%s: %s%s%s", safe_path, before, safe, after) : -ENOMEM;
-}
-
-/* What follows the old place in s, or NULL if s does not lead there. */
-static const char* in_old_place(const Walk *w, const char *s) {
-        size_t n = strlen(w->relocation->from);
-
-        return strncmp(s, w->relocation->from, n) == 0 && (s[n] == 0 || s[n] == '/') ? s + n : NULL;
+        return safe && safe_path ? strv_extendf(w->problems, "%s: %s%s%s", safe_path, before, safe, after) : -ENOMEM;
 }
 
 static bool is_host_program(const char *s) {
@@ -49,186 +56,231 @@ static bool is_host_program(const char *s) {
         return false;
 }
 
-static int relocate_link(const Walk *w, const FileItem *item) {
-        const char *rest = in_old_place(w, item->target);
-        _cleanup_free_ char *target = NULL;
-        int dir_fd = w->relocation->dir_fd;
-
-        if (*item->target != '/')
-                return 0;
-        if (!rest)
-                return note(w, item->path, "a link to ", item->target, ", which is not part of it; put the file itself there");
-        if (asprintf(&target, "%s%s", w->relocation->to, rest) < 0) {
-                target = NULL;
-                return -ENOMEM;
-        }
-        if (unlinkat(dir_fd, item->path, 0) < 0 || symlinkat(target, dir_fd, item->path) < 0)
-                return -errno;
-        return 0;
-}
-
 /* A new file in the place of the old one, which is mapped just now. */
-static int replace_file(const Walk *w, const FileItem *item, const char *text, size_t size) {
+static int replace_file(const Walk *w, const FileItem *item, const char *text, size_t size, mode_t mode) {
         const char *slash = strrchr(item->path, '/');
         _cleanup_free_ char *directory = slash ? strndup(item->path, (size_t) (slash - item->path)) : strdup(".");
         _cleanup_close_ int fd = -EBADF;
 
         if (!directory)
                 return -ENOMEM;
-        fd = openat(w->relocation->dir_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : atomic_file_write_at(fd, slash ? slash + 1 : item->path, text, size, item->mode, false);
+        fd = openat(w->dir_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : atomic_file_write_at(fd, slash ? slash + 1 : item->path, text, size, mode, false);
 }
 
-/* "#!/old/place/bin/python -u" and what follows. */
-static int relocate_interpreter(const Walk *w, const FileItem *item, const char *data, size_t size) {
-        const char *end = memchr(data, '\n', size < LINE_MAX_SHEBANG ? size : LINE_MAX_SHEBANG), *rest;
-        _cleanup_free_ char *line = NULL, *name = NULL, *text = NULL;
-        size_t n, written;
-        FILE *f;
+/* Whether path is a file that everybody on this host can read: then it is no secret that a runtime would give away. */
+static bool everybody_reads(const char *path) {
+        _cleanup_free_ char *p = strdup(path);
+        struct stat st;
+
+        if (!p || stat(p, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IROTH))
+                return false;
+        for (char *slash; (slash = strrchr(p, '/')) && slash != p;) {
+                *slash = 0;
+                if (stat(p, &st) < 0 || !(st.st_mode & S_IXOTH))
+                        return false;
+        }
+        return true;
+}
+
+/* The file itself in the place of a link to it. */
+static int materialize(const Walk *w, const FileItem *item, const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        struct stat st;
+        char *data;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_size == 0)
+                return replace_file(w, item, "", 0, st.st_mode & 0777);
+        data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+                return -errno;
+        r = replace_file(w, item, data, (size_t) st.st_size, st.st_mode & 0777);
+        (void) munmap(data, (size_t) st.st_size);
+        return r;
+}
+
+static int relocate_link(const Walk *w, const FileItem *item) {
+        _cleanup_free_ char *target = NULL, *real = NULL;
+        int r;
+
+        if (*item->target != '/')
+                return 0;
+        r = relocate_absolute(w->relocation, item->target, &target);
+        if (r < 0)
+                return r;
+        if (!target) {
+                real = realpath(item->target, NULL);
+                if (real && everybody_reads(real))
+                        return materialize(w, item, real);
+                return note(w, item->path, "a link to ", item->target, ", which is not part of it; put the file itself there");
+        }
+        if (unlinkat(w->dir_fd, item->path, 0) < 0 || symlinkat(target, w->dir_fd, item->path) < 0)
+                return -errno;
+        return 0;
+}
+
+/* "#!/somewhere/bin/python -u" */
+static int check_interpreter(const Contents *c) {
+        const char *end = memchr(c->data, '\n', c->size < LINE_MAX_SHEBANG ? c->size : LINE_MAX_SHEBANG), *start = c->data + 2;
+        _cleanup_free_ char *name = NULL, *inside = NULL;
+        int r;
 
         if (!end)
                 return 0;
-        line = strndup(data + 2, (size_t) (end - data) - 2);
-        if (!line)
-                return -ENOMEM;
-        name = strndup(line + strspn(line, " \t"), strcspn(line + strspn(line, " \t"), " \t"));
+        while (start < end && (*start == ' ' || *start == '\t'))
+                start++;
+        name = strndup(start, (size_t) (end - start));
         if (!name)
                 return -ENOMEM;
-        rest = in_old_place(w, name);
-        if (!rest)
-                return *name != '/' || is_host_program(name) ? 0 : note(w, item->path, "its interpreter ", name, " is not part of it");
-
-        f = open_memstream(&text, &n);
-        if (!f)
-                return -ENOMEM;
-        fprintf(f, "#!%s%s%s", w->relocation->to, rest, line + strspn(line, " \t") + strlen(name));
-        written = fwrite(end, 1, size - (size_t) (end - data), f);
-        if (fclose(f) != 0 || written != size - (size_t) (end - data))
-                return -ENOMEM;
-        return replace_file(w, item, text, n);
+        name[strcspn(name, " \t")] = 0;
+        r = relocate_path(c->walk->relocation, name, &inside);
+        if (r < 0 || inside || *name != '/' || is_host_program(name))
+                return r;
+        return note(c->walk, c->item->path, "its interpreter ", name, " is not part of it");
 }
 
-/* The paths that a program looks for libraries in. */
-static int check_rpath(const Walk *w, const FileItem *item, const char *paths) {
-        _cleanup_free_ char *copy = strdup(paths);
-        char *p = copy;
+static int relocate_text_file(const Contents *c) {
+        _cleanup_free_ char *text = NULL;
+        size_t n;
+        int r = 0;
 
-        if (!copy)
-                return -ENOMEM;
-        for (char *path; (path = strsep(&p, ":"));)
-                if (*path == '/' && strncmp(path, "/usr/lib", 8) != 0 && strncmp(path, "/lib", 4) != 0) {
-                        int r = note(w, item->path, "looks for its libraries in ", path, ", use $ORIGIN in its RPATH: patchelf --set-rpath");
-
-                        if (r < 0)
-                                return r;
-                }
-        return 0;
+        if (c->size > 2 && memcmp(c->data, "#!", 2) == 0)
+                r = check_interpreter(c);
+        if (r >= 0)
+                r = relocate_text(c->walk->relocation, c->data, c->size, &text, &n);
+        return r < 0 || !text ? r : replace_file(c->walk, c->item, text, n, c->item->mode);
 }
 
-/* The section headers tell where the dynamic section and its strings are; every offset is checked. */
-static int check_elf(const Walk *w, const FileItem *item, const char *data, size_t size) {
-        const Elf64_Ehdr *e = (const Elf64_Ehdr*) data;
-        const Elf64_Shdr *sections;
+/* In the place of the old one, where it fits, as chrpath does: the mapping is private and writable. */
+static int relocate_rpath_in_memory(Contents *c, const char *rpath) {
+        _cleanup_free_ char *relative = NULL;
+        size_t n = strlen(rpath);
+        int r;
 
-        if (size < sizeof(*e) || e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_shentsize != sizeof(Elf64_Shdr) || e->e_shoff % 8 != 0 ||
-            e->e_shoff > size || (size - e->e_shoff) / sizeof(Elf64_Shdr) < e->e_shnum)
-                return 0;
-        sections = (const Elf64_Shdr*) (data + e->e_shoff);
-        for (unsigned i = 0; i < e->e_shnum; i++) {
-                const Elf64_Shdr *s = sections + i, *strings;
-
-                if (s->sh_type != SHT_DYNAMIC || s->sh_link >= e->e_shnum || s->sh_offset % 8 != 0 || s->sh_offset > size ||
-                    size - s->sh_offset < s->sh_size)
-                        continue;
-                strings = sections + s->sh_link;
-                if (strings->sh_offset > size || size - strings->sh_offset < strings->sh_size || strings->sh_size == 0 ||
-                    data[strings->sh_offset + strings->sh_size - 1] != 0)
-                        continue;
-                for (size_t k = 0; k < s->sh_size / sizeof(Elf64_Dyn); k++) {
-                        const Elf64_Dyn *d = (const Elf64_Dyn*) (data + s->sh_offset) + k;
-                        int r = 0;
-
-                        if ((d->d_tag == DT_RPATH || d->d_tag == DT_RUNPATH) && d->d_un.d_val < strings->sh_size)
-                                r = check_rpath(w, item, data + strings->sh_offset + d->d_un.d_val);
-                        if (r < 0)
-                                return r;
-                }
+        r = relocate_rpath(c->walk->relocation, c->item->path, rpath, &relative);
+        if (r < 0)
+                return r;
+        for (const char *p = relative; p; p = strchr(p, ':')) {
+                p += *p == ':';
+                if (*p == '/' && strncmp(p, "/usr/lib", 8) != 0 && strncmp(p, "/lib", 4) != 0)
+                        return note(c->walk, c->item->path, "looks for its libraries in ", rpath,
+                                    "; change that with patchelf --set-rpath '$ORIGIN/...'");
         }
+        if (strcmp(relative, rpath) == 0)
+                return 0;
+        if (strlen(relative) > n)
+                return note(c->walk, c->item->path, "looks for its libraries in ", rpath, ", and has no space for their new place; "
+                            "change that with patchelf --set-rpath '$ORIGIN/...'");
+        memset(c->data + (rpath - c->data), 0, n);
+        memcpy(c->data + (rpath - c->data), relative, strlen(relative));
+        c->changed = true;
         return 0;
 }
 
-static int check_contents(const Walk *w, const FileItem *item, const char *data, size_t size) {
-        if (size > 2 && memcmp(data, "#!", 2) == 0)
-                return relocate_interpreter(w, item, data, size);
-        if (size > SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0)
-                return check_elf(w, item, data, size);
-        return 0;
+static bool in_tree(const FileTree *t, const char *name) {
+        for (size_t i = 0; i < t->n_items; i++) {
+                const char *slash = strrchr(t->items[i].path, '/');
+
+                if (strcmp(slash ? slash + 1 : t->items[i].path, name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The C library is on every host that runs the interpreter at all. */
+static bool is_c_library(const char *name) {
+        static const char *const prefixes[] = {
+                "ld-linux", "libc.so.", "libdl.so.", "libm.so.", "libpthread.so.", "libresolv.so.", "librt.so.", "libutil.so.",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++)
+                if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+                        return true;
+        return false;
+}
+
+static int check_library(const Contents *c, const char *name) {
+        const Walk *w = c->walk;
+        _cleanup_free_ char *safe = NULL;
+
+        if (is_c_library(name))
+                return 0;
+        safe = text_for_message(name, 200);
+        if (!safe)
+                return -ENOMEM;
+        return strv_contains(*w->host_libraries, safe) || in_tree(w->tree, name) ? 0 : strv_extend(w->host_libraries, safe);
+}
+
+static int relocate_elf_string(int64_t tag, const char *text, void *userdata) {
+        Contents *c = userdata;
+
+        return tag == DT_NEEDED ? check_library(c, text) : relocate_rpath_in_memory(c, text);
+}
+
+static bool has_suffix(const char *s, const char *suffix) {
+        size_t n = strlen(s), k = strlen(suffix);
+
+        return n >= k && strcmp(s + n - k, suffix) == 0;
+}
+
+/* Compiled Python has the paths of its sources for messages only. */
+static int check_rest(const Contents *c) {
+        if (has_suffix(c->item->path, ".pyc") || relocate_count(c->walk->relocation, c->data, c->size) == 0)
+                return 0;
+        return note(c->walk, c->item->path, "has the old place in it, where it may look for files", "", "");
+}
+
+static int relocate_contents(Contents *c) {
+        int r;
+
+        if (is_elf(c->data, c->size)) {
+                r = elf_dynamic_strings(c->data, c->size, relocate_elf_string, c);
+                if (r >= 0)
+                        r = check_rest(c);
+                return r < 0 || !c->changed ? r : replace_file(c->walk, c->item, c->data, c->size, c->item->mode);
+        }
+        if (c->size > TEXT_MAX || memchr(c->data, 0, c->size))
+                return check_rest(c);
+        return relocate_text_file(c);
 }
 
 static int relocate_file(const Walk *w, const FileItem *item) {
+        Contents c = { .walk = w, .item = item, .size = item->size };
         _cleanup_close_ int fd = -EBADF;
-        char *data;
         int r;
 
         if (item->size == 0)
                 return 0;
-        fd = openat(w->relocation->dir_fd, item->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(w->dir_fd, item->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        data = mmap(NULL, item->size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
+        c.data = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+        if (c.data == MAP_FAILED)
                 return -errno;
-        r = check_contents(w, item, data, item->size);
-        (void) munmap(data, item->size);
+        r = relocate_contents(&c);
+        (void) munmap(c.data, c.size);
         return r;
 }
 
-/* "home = /usr/bin": where the interpreter is that a virtual environment borrows. */
-static int relocate_venv(const Walk *w) {
-        _cleanup_free_ char *data = NULL, *text = NULL, *home = NULL;
-        const char *line, *rest;
-        char *value;
-        int r;
-
-        r = file_read_at(w->relocation->dir_fd, "pyvenv.cfg", CONFIG_MAX, &data, NULL);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        line = strncmp(data, "home", 4) == 0 ? data : strstr(data, "\nhome");
-        value = line ? strchr(line, '=') : NULL;
-        if (!value)
-                return 0;
-        value += 1 + strspn(value + 1, " \t");
-        home = strndup(value, strcspn(value, "\n"));
-        if (!home)
-                return -ENOMEM;
-        rest = in_old_place(w, home);
-        if (!rest)
-                return note(w, "pyvenv.cfg", "the interpreter is in ", home, ", which is not part of it; put the packages into a Python of "
-                            "their own (conda-pack, uv python install) and import that");
-        if (asprintf(&text, "%.*s%s%s%s", (int) (value - data), data, w->relocation->to, rest, value + strlen(home)) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        return atomic_file_write_at(w->relocation->dir_fd, "pyvenv.cfg", text, strlen(text), 0644, false);
-}
-
-int runtime_relocate(const Relocation *relocation, char ***notes) {
-        const Walk w = { relocation, notes };
+int runtime_relocate(const Relocation *relocation, int dir_fd, char ***problems, char ***host_libraries) {
         _cleanup_(file_tree_freep) FileTree *t = NULL;
         _cleanup_free_ char *message = NULL;
+        Walk w;
         int r;
 
-        r = file_tree_scan(relocation->dir_fd, &t, &message);
+        r = file_tree_scan(dir_fd, &t, &message);
         if (r < 0)
                 return log_error(r, "%s", message ?: strerror(-r));
+        w = (Walk) { relocation, dir_fd, t, problems, host_libraries };
         for (size_t i = 0; i < t->n_items; i++) {
                 const FileItem *item = t->items + i;
 
-                r = item->type == FILE_LINK ? relocate_link(&w, item) : item->type == FILE_REGULAR ? relocate_file(&w, item) :
-                        item->type == FILE_SPECIAL ? note(&w, item->path, "a special file, which a package cannot hold", "", "") : 0;
+                r = item->type == FILE_LINK ? relocate_link(&w, item) : item->type == FILE_REGULAR ? relocate_file(&w, item) : 0;
                 if (r < 0)
                         return log_error(r, "%s: %s", item->path, strerror(-r));
         }
-        r = relocate_venv(&w);
-        return r < 0 ? log_error(r, "pyvenv.cfg: %s", strerror(-r)) : 0;
+        return 0;
 }

@@ -36,15 +36,63 @@ test_an_environment_with_its_own_interpreter() {
         [ -z "$(in_machine sh -c 'ls -d /var/tmp/rnx-import-* 2>/dev/null')" ] || fail 'the copy is left'
 }
 
+# A Python in a directory of its own, as pyenv and uv make them, and an environment that borrows it.
+test_an_environment_brings_its_interpreter_along() {
+        in_machine sh -euc '
+                version=$(python3 -c "import sys; print(\"%d.%d\" % sys.version_info[:2])")
+                mkdir -p /root/env/prefix/bin /root/env/prefix/lib
+                cp "$(readlink -f /usr/bin/python3)" "/root/env/prefix/bin/python$version"
+                ln -s "python$version" /root/env/prefix/bin/python3
+                cp -a "/usr/lib/python$version" /root/env/prefix/lib/
+                /root/env/prefix/bin/python3 -m venv --without-pip /root/env/app
+                echo "print(\"the tool\")" | cat - >/root/env/tool.py
+                { echo "#!/root/env/app/bin/python3"; cat /root/env/tool.py; } >/root/env/app/bin/tool && chmod 755 /root/env/app/bin/tool
+                echo "answer = 42" >"$(echo /root/env/app/lib/python3.*/site-packages)/mine.py"'
+        assert_exit 0 in_machine sh -c 'cd /root/env && rnx runtime import app --name=python-app'
+        assert_match "$output" 'Imported a virtual environment: python-app'
+        assert_match "$output" 'its interpreter comes along: /root/env/prefix'
+        assert_match "$output" 'needs libraries of the host: .*libz\.so\.1'
+        assert_exit 0 in_machine rnx runtime install /root/env/python-app
+        in_machine rm -r /root/env
+        assert_eq "$(rnx run --runtime=python-app python -c 'import mine, sys; print(mine.answer, sys.prefix, sys.base_prefix)')" \
+                  '42 /opt/joblet/runtimes/python/python-app /opt/joblet/runtimes/python/python-app/base'
+        assert_eq "$(rnx run --runtime=python-app tool)" 'the tool'
+        assert_exit 0 rnx runtime test python-app
+}
+
+# The interpreter of the system cannot be brought along; where the same one is, the runtime works.
+test_an_environment_of_the_system() {
+        in_machine python3 -m venv --without-pip /root/env/app
+        assert_exit 0 in_machine rnx runtime import /root/env/app --name=python-app --install
+        assert_match "$output" 'will not work: pyvenv.cfg: its interpreter is that of the system'
+        assert_eq "$(rnx run --runtime=python-app python -c 'import sys; print(sys.prefix)')" /opt/joblet/runtimes/python/python-app
+}
+
+# What everybody may read is copied; what not stays where it is.
+test_links_that_leave_the_environment() {
+        in_machine sh -euc 'mkdir -p /root/env/jdk/lib /srv/open /srv/closed && cd /root/env/jdk
+                echo "JAVA_VERSION=\"21\"" >release
+                echo public >/srv/open/file && echo secret >/srv/closed/file && chmod 700 /srv/closed
+                ln -s /srv/open/file lib/open && ln -s /srv/closed/file lib/closed && ln -s /srv/nothing lib/nothing'
+        assert_exit 0 in_machine rnx runtime import /root/env/jdk --name=java-links -o /root/env/out
+        assert_eq "$(in_machine cat /root/env/out/lib/open)" public
+        assert_no_match "$output" 'lib/open'
+        assert_match "$output" 'will not work: lib/closed: a link to /srv/closed/file, which is not part of it'
+        assert_match "$output" 'will not work: lib/nothing: a link to /srv/nothing'
+        in_machine rm -r /srv/open /srv/closed
+}
+
 test_what_will_not_work_is_said() {
         in_machine sh -euc 'mkdir -p /root/env/venv/bin && cd /root/env/venv
-                printf "home = /usr/bin\nversion = 3.11.2\n" >pyvenv.cfg
-                ln -s /usr/bin/python3 bin/python
+                printf "home = /nowhere/bin\nversion = 3.11.2\n" >pyvenv.cfg
+                ln -s /nowhere/bin/python3 bin/python
+                printf "\0 /root/env/venv/lib \0" >bin/data
                 printf "#!/home/somebody/bin/perl\n" >bin/script'
         assert_exit 0 in_machine sh -c 'cd /root/env && rnx runtime import venv --name=python-venv'
-        assert_match "$output" 'will not work: bin/python: a link to /usr/bin/python3'
+        assert_match "$output" 'will not work: bin/python: a link to /nowhere/bin/python3'
         assert_match "$output" 'will not work: bin/script: its interpreter /home/somebody/bin/perl'
-        assert_match "$output" 'will not work: pyvenv.cfg: the interpreter is in /usr/bin'
+        assert_match "$output" 'will not work: pyvenv.cfg: there is no interpreter in /nowhere/bin'
+        assert_match "$output" 'will not work: bin/data: has the old place in it'
         assert_exit 1 in_machine rnx runtime install /root/env/python-venv
         assert_match "$output" "bin/python.*leaves the runtime"
         assert_exit 1 in_machine rnx runtime import /root/env/venv

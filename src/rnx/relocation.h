@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Whether a tree that was made for one place works in another, and what of it can be changed so that it does. */
+
+#include <stddef.h>
+
+#include "cleanup.h"
+
+/* A directory that became a part of the tree. */
+typedef struct Place {
+        const char *from;  /* absolute path that it was made for */
+        const char *below; /* where in the tree it is now; "" for the tree itself */
+} Place;
+
+typedef struct Relocation {
+        const char *home;    /* absolute path that the tree will have */
+        const Place *places; /* inner directories before those that they lie in */
+        size_t n_places;
+} Relocation;
+
+/* Sets *ret to the path in the tree that an absolute path has become ("" for the tree itself), NULL if it leads elsewhere. 0 or
+ * -ENOMEM. */
+int relocate_path(const Relocation *r, const char *path, char **ret);
+
+/* The same as an absolute path. */
+int relocate_absolute(const Relocation *r, const char *path, char **ret);
+
+/* Replaces all paths in a text that lead to one of the places. *ret is NULL if there are none. 0 or -ENOMEM. */
+int relocate_text(const Relocation *r, const char *data, size_t size, char **ret, size_t *ret_size);
+
+/* How often such paths occur in data. */
+size_t relocate_count(const Relocation *r, const char *data, size_t size);
+
+/* The directories of a RPATH (ld.so(8)) of the file at path in the tree, each relative to it where it leads to one of the
+ * places. 0 or -ENOMEM. */
+int relocate_rpath(const Relocation *r, const char *path, const char *rpath, char **ret);
+
+/* Changes what can be changed in the tree dir_fd, a copy: interpreter lines and all other text, links and paths of libraries. Says in
+ * *problems what will not work, and which libraries of the host are needed in *host_libraries. 0, or a negative errno after a
+ * message. */
+int runtime_relocate(const Relocation *r, int dir_fd, char ***problems, char ***host_libraries);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "progress.h"
+#include "rnx.h"
+#include "tree-copy.h"
+
+#define CHUNK (16U * 1024U * 1024U)
+
+typedef struct Copy {
+        const FileTree *tree;
+        int from_fd, to_fd;
+        uint64_t bytes;
+        Progress progress;
+} Copy;
+
+/* Shares the blocks where the file system can (copy_file_range(2)); it cannot between two of them. */
+static int copy_contents(Copy *c, int from, int to) {
+        bool share = true;
+
+        for (;;) {
+                ssize_t n = share ? copy_file_range(from, NULL, to, NULL, CHUNK, 0) : sendfile(to, from, NULL, CHUNK);
+
+                if (n < 0 && share && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)) {
+                        share = false;
+                        continue;
+                }
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return 0;
+                c->bytes += (uint64_t) n;
+                progress_update(&c->progress, c->bytes, c->tree->size);
+        }
+}
+
+static int copy_file(Copy *c, const FileItem *item) {
+        const struct timespec times[] = { { .tv_sec = item->mtime }, { .tv_sec = item->mtime } };
+        _cleanup_close_ int from = -EBADF, to = -EBADF;
+        int r;
+
+        from = openat(c->from_fd, item->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (from < 0)
+                return -errno;
+        to = openat(c->to_fd, item->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (to < 0)
+                return -errno;
+        r = copy_contents(c, from, to);
+        if (r < 0)
+                return r;
+        return fchmod(to, item->mode) < 0 || futimens(to, times) < 0 ? -errno : 0;
+}
+
+static int copy_item(Copy *c, const FileItem *item) {
+        switch (item->type) {
+        case FILE_DIRECTORY:
+                return mkdirat(c->to_fd, item->path, item->mode | 0700) < 0 ? -errno : 0;
+        case FILE_LINK:
+                return symlinkat(item->target, c->to_fd, item->path) < 0 ? -errno : 0;
+        case FILE_REGULAR:
+                return copy_file(c, item);
+        default:
+                return 0;
+        }
+}
+
+int tree_copy(const FileTree *t, int from_fd, int to_fd) {
+        Copy c = { .tree = t, .from_fd = from_fd, .to_fd = to_fd, .progress.label = "Copying" };
+        int r = 0;
+
+        for (size_t i = 0; i < t->n_items && r >= 0; i++) {
+                r = copy_item(&c, t->items + i);
+                if (r < 0) {
+                        progress_clear(&c.progress);
+                        return log_error(r, "cannot copy '%s': %s", t->items[i].path, strerror(-r));
+                }
+        }
+        progress_clear(&c.progress);
+        return 0;
+}
