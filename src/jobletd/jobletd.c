@@ -3,12 +3,15 @@
 /* joblet.service: turns jobs into transient units. One thread, one event loop. */
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "log.h"
 #include "manager.h"
+
+#define LARGE_SIZE (128 * 1024)
 
 static int add_signals(sd_event *event) {
         const int exits[] = { SIGTERM, SIGINT };
@@ -35,6 +38,9 @@ static int run(void) {
         int r;
 
         umask(0022);
+        /* A list of all jobs may have a megabyte. Such a piece is given back after use only if this is said: glibc would learn that they
+         * are common, and keep two of them. */
+        (void) mallopt(M_MMAP_THRESHOLD, LARGE_SIZE);
         if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
                 return -errno;
         r = sd_event_default(&event);
