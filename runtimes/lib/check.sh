@@ -23,7 +23,7 @@ check_cached() {
 # clients that the build unpacks first, so they cannot be asked now.
 check_sources() {
         local lock suite
-        for lock in "$recipe_dir"/{debs,tools}.lock; do
+        for lock in "$recipe_dir"/{debs,tools}.lock "$here/lib/patchelf.lock"; do
                 [[ -f $lock ]] || continue
                 suite=$(awk '$1 == "suite" { print $2; exit }' "$lock")
                 check_cached "$lock" || printf '%s\n' "$suite"

@@ -44,7 +44,6 @@ host_check() {
         need find findutils
         need awk mawk
         need zip zip
-        need patchelf patchelf
         need bwrap bubblewrap
         for tool in $host_tools; do need "${tool%%:*}" "${tool#*:}"; done
 }

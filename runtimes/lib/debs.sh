@@ -37,11 +37,12 @@ debs_keep() {
         mv "$cache/debs/.$digest.$$" "$cache/debs/$digest.deb"
 }
 
-# debs_unpack LOCK DIR: the packages of the lock, unpacked over each other in DIR; those of debs.lock are noted for
+# debs_unpack LOCK DIR: the packages of the lock (the recipe's, else the one in lib), unpacked over each other in DIR; those of debs.lock are noted for
 # packages.json. Links in place of directories (/lib of a merged /usr) stay.
 debs_unpack() {
         local lock=$recipe_dir/$1.lock dir=$2 missing=$work/$1-missing pool=$work/$1-pool package version digest deb suite
         need dpkg-deb dpkg
+        [[ -f $lock ]] || lock=$here/lib/$1.lock
         [[ -f $lock ]] || die "$lock is missing; make it with --update-lock."
         suite=$(awk '$1 == "suite" { print $2; exit }' "$lock")
         mkdir -p "$dir" "$pool"

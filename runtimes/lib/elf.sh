@@ -10,6 +10,10 @@ elf_own='^$'
 # The oldest C library that a host may have: Debian 12's.
 elf_glibc_max=36
 
+# Of the one version that the lock names, since another one lays a file out in another way. It runs on the host.
+elf_open() { debs_unpack patchelf "$work/patchelf"; }
+patchelf() { "$work/patchelf/usr/bin/patchelf" "$@"; }
+
 elf_rpath() { patchelf --force-rpath --set-rpath "$2" "$1"; }
 
 # Nothing for one that is statically linked or no program at all.
