@@ -44,7 +44,7 @@ typedef struct Table {
         size_t n;
 } Table;
 
-/* "A, B or C" */
+/* "A, B or C", of a table that is not empty. */
 static int list_names(const Table *t, char **ret) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_free_ char *list = NULL;
@@ -64,6 +64,8 @@ static int list_names(const Table *t, char **ret) {
 static int refuse_unknown(const Table *t, const char *name, sd_bus_error *error) {
         _cleanup_free_ char *names = NULL;
 
+        if (t->n == 0)
+                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; this method has none", name);
         if (list_names(t, &names) < 0)
                 return -ENOMEM;
         return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use %s", name, names);
@@ -73,7 +75,9 @@ static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_b
         const Table *t = userdata;
         int r;
 
-        for (const BusOption *o = t->options; o < t->options + t->n; o++) {
+        for (size_t i = 0; i < t->n; i++) {
+                const BusOption *o = t->options + i;
+
                 if (strcmp(o->name, name) != 0)
                         continue;
                 r = bus_option_enter(m, name, o->signature, error);

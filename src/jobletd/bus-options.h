@@ -21,6 +21,6 @@ typedef struct BusOption {
         void *value;
 } BusOption;
 
-/* Reads a dictionary in which there may be these options, and no others. Returns 0, or a negative errno, with error set to
+/* Reads a dictionary in which there may be these options, and no others; NULL and 0 for a method that has none. Returns 0, or a negative errno, with error set to
  * org.joblet.Error.InvalidOption and a sentence if it is the caller's. */
 int bus_options_read(sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error);

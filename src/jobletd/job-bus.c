@@ -271,7 +271,7 @@ static int method_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Job *j = userdata;
         int r;
 
-        r = sd_bus_message_skip(m, "a{sv}");
+        r = bus_options_read(m, NULL, 0, error);
         if (r < 0)
                 return r;
         r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);

@@ -66,7 +66,7 @@ static int method_list_runtimes(sd_bus_message *message, void *userdata, sd_bus_
         size_t n = 0;
         int r;
 
-        r = sd_bus_message_skip(message, "a{sv}");
+        r = bus_options_read(message, NULL, 0, error);
         if (r < 0)
                 return r;
         r = authority_check(m->authority, message, ACTION_VIEW, NULL, error);
@@ -270,11 +270,11 @@ static int method_install_runtime(sd_bus_message *message, void *userdata, sd_bu
         return r < 0 ? refuse_busy(r, error) : 1;
 }
 
-static int read_name(sd_bus_message *m, const char **ret) {
+static int read_name(sd_bus_message *m, const char **ret, sd_bus_error *error) {
         int r;
 
         r = sd_bus_message_read(m, "s", ret);
-        return r < 0 ? r : sd_bus_message_skip(m, "a{sv}");
+        return r < 0 ? r : bus_options_read(m, NULL, 0, error);
 }
 
 /* Any runtime that is there, broken ones as well. */
@@ -322,7 +322,7 @@ static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus
         const char *name;
         int r;
 
-        r = read_name(message, &name);
+        r = read_name(message, &name, error);
         if (r < 0)
                 return r;
         r = authority_check(m->authority, message, ACTION_MANAGE_RUNTIMES, (const char *const []) { "runtime", name, NULL }, error);
@@ -394,7 +394,7 @@ static int method_verify_runtime(sd_bus_message *message, void *userdata, sd_bus
         const char *name;
         int r;
 
-        r = read_name(message, &name);
+        r = read_name(message, &name, error);
         if (r < 0)
                 return r;
         r = authority_check(m->authority, message, ACTION_RUN,

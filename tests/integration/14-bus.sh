@@ -177,6 +177,12 @@ test_options_are_checked() {
         assert_match "$output" 'there is no option Nonsense; use All, Limit or State'
         assert_exit 1 as_user alice busctl call org.joblet "$job" org.joblet.Job1 OpenLog 'a{sv}' 1 Nonsense s x
         assert_match "$output" 'there is no option Nonsense; use Follow, Lines, SinceUSec or AfterCursor'
+        assert_exit 1 as_user alice busctl call org.joblet "$job" org.joblet.Job1 Stop 'a{sv}' 1 Force b true
+        assert_match "$output" 'there is no option Force; this method has none'
+        assert_exit 1 in_machine busctl call "${manager[@]}" RemoveRuntime 'sa{sv}' shell-1.0 1 Force b true
+        assert_match "$output" 'there is no option Force; this method has none'
+        assert_exit 1 as_user alice busctl call "${manager[@]}" ListRuntimes 'a{sv}' 1 All b true
+        assert_match "$output" 'there is no option All; this method has none'
         # given twice, the last one counts
         assert_exit 0 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 3 State as 1 FAILED State as 2 RUNNING COMPLETED Limit u 1
         assert_match "$output" "^a\(tosssusttti\) 1 .*\"$job\""
