@@ -238,26 +238,62 @@ void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {
                 log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", ignoring: %m", id);
 }
 
-static int sweep_directory(const JobFiles *f, int fd, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
-        _cleanup_closedir_ DIR *d = NULL;
-        struct dirent *e;
-        int copy;
+static int compare_ids(const void *a, const void *b) {
+        uint64_t x = *(const uint64_t*) a, y = *(const uint64_t*) b;
 
-        copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (copy < 0)
+        return x < y ? -1 : x > y;
+}
+
+int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n) {
+        _cleanup_closedir_ DIR *d = NULL;
+        _cleanup_free_ uint64_t *ids = NULL;
+        size_t n = 0, n_allocated = 0;
+        struct dirent *e;
+        int fd;
+
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
                 return -errno;
-        d = fdopendir(copy);
+        d = fdopendir(fd);
         if (!d) {
-                (void) safe_close(copy);
+                (void) safe_close(fd);
                 return -errno;
         }
         while ((e = readdir(d))) {
                 char *end;
                 uint64_t id = strtoull(e->d_name, &end, 10);
 
-                if (id > 0 && *end == 0 && !wanted(id, userdata))
-                        job_files_remove(f, event, id);
+                if (id == 0 || *end)
+                        continue;
+                if (n == n_allocated) {
+                        uint64_t *larger;
+
+                        n_allocated = 2 * n + 64;
+                        larger = reallocarray(ids, n_allocated, sizeof *ids);
+                        if (!larger)
+                                return -ENOMEM;
+                        ids = larger;
+                }
+                ids[n++] = id;
         }
+        if (n > 0)
+                qsort(ids, n, sizeof *ids, compare_ids);
+        *ret = TAKE_PTR(ids);
+        *ret_n = n;
+        return 0;
+}
+
+static int sweep_directory(const JobFiles *f, int fd, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
+        _cleanup_free_ uint64_t *ids = NULL;
+        size_t n = 0;
+        int r;
+
+        r = job_files_list(fd, &ids, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (!wanted(ids[i], userdata))
+                        job_files_remove(f, event, ids[i]);
         return 0;
 }
 

@@ -38,5 +38,8 @@ int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret);
  * the job's files may be gone only after this returns. */
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id);
 
+/* The ids after which the entries of a directory are named, in their order; other entries do not count. */
+int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n);
+
 /* Removes what jobs that are not wanted any more have left: wanted() says which live. */
 int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata);

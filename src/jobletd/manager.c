@@ -169,58 +169,12 @@ static int load_record(Manager *m, uint64_t id) {
         return r;
 }
 
-static int compare_ids(const void *a, const void *b) {
-        uint64_t x = *(const uint64_t*) a, y = *(const uint64_t*) b;
-
-        return x < y ? -1 : x > y;
-}
-
-/* What is in the directory of records, sorted: so they lie in memory in the order in which they are listed. */
-static int read_ids(int dir_fd, uint64_t **ret, size_t *ret_n) {
-        _cleanup_closedir_ DIR *d = NULL;
-        _cleanup_free_ uint64_t *ids = NULL;
-        size_t n = 0, n_allocated = 0;
-        struct dirent *e;
-        int fd;
-
-        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        d = fdopendir(fd);
-        if (!d) {
-                (void) safe_close(fd);
-                return -errno;
-        }
-        while ((e = readdir(d))) {
-                char *end;
-                uint64_t id = strtoull(e->d_name, &end, 10);
-
-                if (id == 0 || *end)
-                        continue;
-                if (n == n_allocated) {
-                        uint64_t *larger;
-
-                        n_allocated = 2 * n + 64;
-                        larger = reallocarray(ids, n_allocated, sizeof *ids);
-                        if (!larger)
-                                return -ENOMEM;
-                        ids = larger;
-                }
-                ids[n++] = id;
-        }
-        if (n > 0)
-                qsort(ids, n, sizeof *ids, compare_ids);
-        *ret = TAKE_PTR(ids);
-        *ret_n = n;
-        return 0;
-}
-
 static int load_records(Manager *m) {
         _cleanup_free_ uint64_t *ids = NULL;
         size_t n = 0;
         int r;
 
-        r = read_ids(m->records_fd, &ids, &n);
+        r = job_files_list(m->records_fd, &ids, &n);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
