@@ -23,11 +23,13 @@ static int write_all(int fd, const char *data, size_t size) {
         return 0;
 }
 
-static int write_temporary(int dir_fd, const char *name, const char *data, size_t size, mode_t mode, int sync) {
+static int write_temporary(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
+                           int sync) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        /* O_TRUNC and no O_EXCL: what a killed predecessor left behind may not stop us. The directory is ours alone. */
+        /* O_TRUNC and no O_EXCL: what a killed predecessor left behind may not stop us. The directory is
+         * ours alone. */
         fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return -errno;
@@ -41,7 +43,8 @@ static int write_temporary(int dir_fd, const char *name, const char *data, size_
         return 0;
 }
 
-int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t size, mode_t mode, int sync) {
+int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
+                         int sync) {
         _cleanup_free_ char *temporary = NULL;
         int r;
 

@@ -7,10 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Replaces the file name below dir_fd by data: a temporary file beside it, renamed. The data reaches the disk when the
- * kernel writes it back; with sync set, before this returns. Returns 0 or a negative errno, then the old file is untouched. */
+/* Replaces the file name below dir_fd by data: a temporary file beside it, renamed. The data reaches the
+ * disk when the kernel writes it back; with sync set, before this returns. Returns 0 or a negative errno,
+ * then the old file is untouched. */
 int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t size, mode_t mode, int sync);
 
-/* Reads a regular file of at most size_max bytes as a string; links are not followed. Returns 0, -ENOENT, -EFBIG,
- * -EBADMSG if it holds a NUL, or another negative errno. */
+/* Reads a regular file of at most size_max bytes as a string; links are not followed. Returns 0, -ENOENT,
+ * -EFBIG, -EBADMSG if it holds a NUL, or another negative errno. */
 int file_read_at(int dir_fd, const char *name, size_t size_max, char **ret, size_t *ret_size);

@@ -11,8 +11,8 @@ typedef struct CacheVariable {
         const char *before; /* what stands before the directory */
 } CacheVariable;
 
-/* Variables, and not files of configuration, since HOME is a new directory in every job. What is said on a command line
- * still wins. Maven reads its local repository from a property of the JVM only. */
+/* Variables, and not files of configuration, since HOME is a new directory in every job. What is said on
+ * a command line still wins. Maven reads its local repository from a property of the JVM only. */
 static const CacheVariable cache_variables[] = {
         { "cargo",  "CARGO_HOME="                       },
         { "go",     "GOMODCACHE="                       },

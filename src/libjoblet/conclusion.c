@@ -6,7 +6,8 @@
 #include "quantity.h"
 #include "text.h"
 
-/* What systemd's own exit codes of a process that never reached its program mean (systemd.exec(5), "Process exit codes"). */
+/* What systemd's own exit codes of a process that never reached its program mean (systemd.exec(5),
+ * "Process exit codes"). */
 static const struct {
         int status;
         const char *name, *step;
@@ -45,7 +46,8 @@ static int conclude_timeout(Record *r) {
         q = timespan_format(r->timeout_usec, 1000, &limit);
         if (q < 0)
                 return q;
-        return message_set(&r->reason, 0, "was stopped at its time limit of %s; raise --timeout if it needs longer", limit);
+        return message_set(&r->reason, 0,
+                           "was stopped at its time limit of %s; raise --timeout if it needs longer", limit);
 }
 
 static int conclude_oom(Record *r) {
@@ -82,19 +84,22 @@ static int conclude_outcome(Record *r, const RelayNotice *n, bool terminated) {
                 if (terminated)
                         break;
                 conclude(r, JOB_FAILED, JOB_RESULT_SIGNAL);
-                return message_set(&r->reason, 0, "was killed by signal %s", sigabbrev_np(n->code) ?: "of an unknown number");
+                return message_set(&r->reason, 0, "was killed by signal %s",
+                                   sigabbrev_np(n->code) ?: "of an unknown number");
         default:
                 break;
         }
         conclude(r, JOB_STOPPED, JOB_RESULT_STOPPED);
-        return message_set(&r->reason, 0, "was stopped from outside: by systemctl, or because the host went down");
+        return message_set(&r->reason, 0,
+                           "was stopped from outside: by systemctl, or because the host went down");
 }
 
 /* Nothing is left by the relay: it never ran, or was killed together with the rest. */
 static int conclude_unit(Record *r, const Ending *e) {
         if (!e->unit_result) {
                 conclude(r, JOB_FAILED, JOB_RESULT_LOST);
-                return message_set(&r->reason, 0, "was lost: the host went down, or its unit was removed, while it ran");
+                return message_set(&r->reason, 0,
+                                   "was lost: the host went down, or its unit was removed, while it ran");
         }
         if (r->started_usec == 0) {
                 conclude(r, JOB_FAILED, JOB_RESULT_SETUP);
@@ -102,10 +107,12 @@ static int conclude_unit(Record *r, const Ending *e) {
                         if (setup_steps[i].status == e->unit_exit_status)
                                 return message_set(&r->reason, 0, "did not start: %s failed (%d/%s); see journalctl -u joblet-job-%llu",
                                                    setup_steps[i].step, setup_steps[i].status, setup_steps[i].name, (unsigned long long) r->id);
-                return message_set(&r->reason, 0, "did not start (%s, status %d); see journalctl -u joblet-job-%llu", e->unit_result,
-                                   e->unit_exit_status, (unsigned long long) r->id);
+                return message_set(&r->reason, 0,
+                                   "did not start (%s, status %d); see journalctl -u joblet-job-%llu",
+                                   e->unit_result, e->unit_exit_status, (unsigned long long) r->id);
         }
-        conclude(r, JOB_FAILED, strcmp(e->unit_result, "core-dump") == 0 ? JOB_RESULT_CORE_DUMP : JOB_RESULT_SIGNAL);
+        conclude(r, JOB_FAILED,
+                 strcmp(e->unit_result, "core-dump") == 0 ? JOB_RESULT_CORE_DUMP : JOB_RESULT_SIGNAL);
         r->exit_signal = SIGKILL;
         return message_set(&r->reason, 0, "was killed by signal KILL");
 }
@@ -130,7 +137,8 @@ int record_conclude(Record *r, const Ending *e) {
 
         take_figures(r, e);
 
-        /* After a reboot, or if somebody was quicker to clean up, the unit cannot be asked; the clock still can */
+        /* After a reboot, or if somebody was quicker to clean up, the unit cannot be asked; the clock
+         * still can */
         timed_out = r->timeout_usec != USEC_INFINITY &&
                 (e->unit_result ? strcmp(e->unit_result, "timeout") == 0 :
                                   o && o->terminated && r->finished_usec - r->started_usec >= r->timeout_usec);

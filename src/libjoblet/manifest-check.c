@@ -11,7 +11,8 @@
 #define KEY_SHOWN_MAX 64U
 
 /* Formats "FILE:LINE: KEY: " and what follows. */
-static int _printf_(3, 0) check_format(Check *c, const YamlNode *node, const char *format, va_list ap, char **ret) {
+static int _printf_(3, 0)
+        check_format(Check *c, const YamlNode *node, const char *format, va_list ap, char **ret) {
         _cleanup_free_ char *path = NULL, *text = NULL;
 
         path = yaml_node_path(node);
@@ -80,7 +81,8 @@ int check_line(Check *c, const YamlNode *node, size_t max, char **ret) {
         for (n = strlen(copy); n > 0 && copy[n - 1] == '\n';) /* of a folded text */
                 copy[--n] = 0;
         if (!text_is_line(copy))
-                return check_refuse(c, node, "must be one line of printable text, remove line breaks and tabs");
+                return check_refuse(c, node,
+                                    "must be one line of printable text, remove line breaks and tabs");
         if (n > max)
                 return check_refuse(c, node, "must not be longer than %zu bytes, shorten it", max);
 

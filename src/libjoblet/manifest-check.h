@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the parser of runtime.yml is made of: one run of it, tables of keys, and checks of single values. Only for
- * manifest-*.c. */
+/* What the parser of runtime.yml is made of: one run of it, tables of keys, and checks of single values.
+ * Only for manifest-*.c. */
 
 #include "manifest.h"
 #include "yaml-tree.h"

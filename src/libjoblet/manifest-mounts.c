@@ -55,7 +55,8 @@ static int check_mount_readonly(Check *c, const YamlNode *node, void *userdata) 
                                 return check_refuse(c, node, "mounts of a runtime are always read-only, write 'true' or "
                                                     "remove the line");
                 }
-        return check_refuse(c, node, "must be true or false without quotes, write 'true' or remove the line");
+        return check_refuse(c, node,
+                            "must be true or false without quotes, write 'true' or remove the line");
 }
 
 static int check_mount_selective(Check *c, const YamlNode *node, void *userdata) {
@@ -75,7 +76,8 @@ static int check_mount_selective(Check *c, const YamlNode *node, void *userdata)
                         return check_refuse(c, node->children[i], "%s", problem);
                 for (size_t k = 0; k < i; k++)
                         if (strcmp(m->selective[k], m->selective[i]) == 0)
-                                return check_refuse(c, node->children[i], "this entry is there twice, remove one of them");
+                                return check_refuse(c, node->children[i],
+                                                    "this entry is there twice, remove one of them");
         }
         return 0;
 }
@@ -108,7 +110,8 @@ static int check_mount_landing(Check *c, const YamlNode *node, const ManifestMou
 }
 
 static int check_mount_targets(Check *c, const YamlNode *node, const ManifestMount *m) {
-        const YamlNode *target = yaml_node_get(node, "target"), *selective = yaml_node_get(node, "selective");
+        const YamlNode *target = yaml_node_get(node, "target"),
+                       *selective = yaml_node_get(node, "selective");
         int r;
 
         if (!m->selective || strcmp(m->target, "/") == 0)
@@ -126,7 +129,8 @@ static int check_mount_targets(Check *c, const YamlNode *node, const ManifestMou
 static int check_mount_unique(Check *c, const YamlNode *node, const ManifestMount *m) {
         for (const ManifestMount *o = c->manifest->mounts; o < m; o++)
                 if (strcmp(o->target, m->target) == 0 && (!o->selective || !m->selective))
-                        return check_refuse(c, yaml_node_get(node, "target"), "another mount has the same target, join "
+                        return check_refuse(c, yaml_node_get(node, "target"),
+                                            "another mount has the same target, join "
                                             "the two or choose another place");
         return 0;
 }
@@ -172,7 +176,8 @@ int check_mounts(Check *c, const YamlNode *node, void *userdata) {
         if (r < 0)
                 return r;
         if (node->n_children > MANIFEST_MOUNTS_MAX)
-                return check_refuse(c, node, "there are more than %u mounts, mount whole directories", MANIFEST_MOUNTS_MAX);
+                return check_refuse(c, node, "there are more than %u mounts, mount whole directories",
+                                    MANIFEST_MOUNTS_MAX);
         if (node->n_children == 0)
                 return 0;
 

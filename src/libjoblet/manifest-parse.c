@@ -63,7 +63,8 @@ static int check_base(Check *c, const YamlNode *node, void *userdata) {
                 return r;
         c->manifest->base = runtime_base_from_string(node->scalar);
         if ((int) c->manifest->base < 0)
-                return check_refuse(c, node, "must be 'host' or 'self', choose one or remove the line for 'host'");
+                return check_refuse(c, node,
+                                    "must be 'host' or 'self', choose one or remove the line for 'host'");
         return 0;
 }
 
@@ -126,9 +127,10 @@ static int check_package_manager(Check *c, const YamlNode *node, void *userdata)
         if (!c->manifest->package_manager)
                 return check_refuse(c, node, "'type' is missing, add it, as in 'type: pip'");
         if (c->manifest->cache_volume && !package_manager_has_cache(c->manifest->package_manager))
-                return check_warn(c, yaml_node_get(node, "cache_volume"), "how '%s' is told of its cache is not known, set its "
-                                  "variable to %s/%s in 'environment'", c->manifest->package_manager, VOLUMES_IN_JOB,
-                                  c->manifest->cache_volume);
+                return check_warn(c, yaml_node_get(node, "cache_volume"),
+                                  "how '%s' is told of its cache is not known, set its "
+                                  "variable to %s/%s in 'environment'",
+                                  c->manifest->package_manager, VOLUMES_IN_JOB, c->manifest->cache_volume);
         return 0;
 }
 
@@ -152,7 +154,8 @@ static int check_min_memory(Check *c, const YamlNode *node, void *userdata) {
 }
 
 static int check_recommended_memory(Check *c, const YamlNode *node, void *userdata) {
-        return check_memory(c, node, &c->manifest->recommended_memory_text, &c->manifest->recommended_memory);
+        return check_memory(c, node, &c->manifest->recommended_memory_text,
+                            &c->manifest->recommended_memory);
 }
 
 static int check_architectures(Check *c, const YamlNode *node, void *userdata) {
@@ -162,7 +165,8 @@ static int check_architectures(Check *c, const YamlNode *node, void *userdata) {
         if (r < 0)
                 return r;
         if (!c->manifest->architectures)
-                return check_refuse(c, node, "the list is empty, name architectures or remove the key for any");
+                return check_refuse(c, node,
+                                    "the list is empty, name architectures or remove the key for any");
         return 0;
 }
 
@@ -179,7 +183,8 @@ static int check_requirements(Check *c, const YamlNode *node, void *userdata) {
         if (r < 0)
                 return r;
         if (m->recommended_memory > 0 && m->recommended_memory < m->min_memory)
-                return check_warn(c, yaml_node_get(node, "recommended_memory"), "is below min_memory, raise it");
+                return check_warn(c, yaml_node_get(node, "recommended_memory"),
+                                  "is below min_memory, raise it");
         return 0;
 }
 
@@ -222,13 +227,15 @@ static int check_root(Check *c, const YamlNode *root) {
         if (!m->name)
                 return check_refuse(c, root, "name: it is missing, add the name of the runtime's directory");
         if (!m->version)
-                return check_refuse(c, root, "version: it is missing, add the version of what the runtime brings");
+                return check_refuse(c, root,
+                                    "version: it is missing, add the version of what the runtime brings");
         if (!m->description)
                 m->description = strdup("");
         return m->description ? 0 : -ENOMEM;
 }
 
-int manifest_parse(const char *data, size_t size, const char *file_name, Manifest **ret, char **reterr_message) {
+int manifest_parse(const char *data, size_t size, const char *file_name, Manifest **ret,
+                   char **reterr_message) {
         _cleanup_(yaml_node_freep) YamlNode *root = NULL;
         _cleanup_(manifest_freep) Manifest *m = NULL;
         Check c = { .file_name = file_name, .reterr_message = reterr_message };
@@ -238,8 +245,8 @@ int manifest_parse(const char *data, size_t size, const char *file_name, Manifes
         if (r < 0)
                 return r;
         if (!root)
-                return message_set(reterr_message, -EINVAL, "%s:1: the file is empty, write at least name and version",
-                                   file_name);
+                return message_set(reterr_message, -EINVAL,
+                                   "%s:1: the file is empty, write at least name and version", file_name);
 
         m = malloc(sizeof(Manifest));
         if (!m)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The rules of runtime.yml(5) that decide what a foreign runtime may do to a job. Each function returns NULL
- * if value keeps the rule, else the rule and the way out as a clause of a sentence (a static string). Pure. */
+/* The rules of runtime.yml(5) that decide what a foreign runtime may do to a job. Each function returns
+ * NULL if value keeps the rule, else the rule and the way out as a clause of a sentence (a static
+ * string). Pure. */
 
 #include "manifest.h"
 
@@ -23,7 +24,8 @@ const char* environment_name_problem(const char *name);
 /* The name of a volume. */
 const char* volume_name_problem(const char *name);
 
-/* Removes doubled and trailing slashes and "." from path; keeps "..". Returns NULL on OOM. "./" gives ".". */
+/* Removes doubled and trailing slashes and "." from path; keeps "..". Returns NULL on OOM. "./" gives
+ * ".". */
 char* path_normalize(const char *path);
 
 /* Whether path is prefix or lies below it; both normalized. */

@@ -97,16 +97,19 @@ int manifest_load_at(int dir_fd, const char *file_name, Manifest **ret, char **r
         if (fd < 0) {
                 r = -errno;
                 if (r == -ENOENT)
-                        return message_set(reterr_message, r, "%s: there is no such file, a runtime needs one", file_name);
+                        return message_set(reterr_message, r,
+                                           "%s: there is no such file, a runtime needs one", file_name);
                 if (r == -ELOOP)
-                        return message_set(reterr_message, -EINVAL, "%s: it is a symbolic link, put the file itself there",
+                        return message_set(reterr_message, -EINVAL,
+                                           "%s: it is a symbolic link, put the file itself there",
                                            file_name);
                 return message_set(reterr_message, r, "%s: cannot be opened: %s", file_name, strerror(-r));
         }
         if (fstat(fd, &st) < 0)
                 return message_set(reterr_message, -errno, "%s: cannot be examined: %m", file_name);
         if (!S_ISREG(st.st_mode))
-                return message_set(reterr_message, -EINVAL, "%s: it is no regular file, put a text file there", file_name);
+                return message_set(reterr_message, -EINVAL,
+                                   "%s: it is no regular file, put a text file there", file_name);
 
         r = read_capped(fd, (size_t) st.st_size, &data, &size);
         if (r < 0)

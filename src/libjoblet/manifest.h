@@ -75,7 +75,8 @@ DEFINE_CLEANUP(Manifest*, manifest_free);
 /* Parses the bytes of a runtime.yml. file_name is used in messages only. Returns 0, or -EINVAL with
  * *reterr_message set to "FILE:LINE: KEY: rule that was broken, way out", or -ENOMEM. Man page:
  * runtime.yml(5). */
-int manifest_parse(const char *data, size_t size, const char *file_name, Manifest **ret, char **reterr_message);
+int manifest_parse(const char *data, size_t size, const char *file_name, Manifest **ret,
+                   char **reterr_message);
 
 /* Reads and parses runtime.yml below the directory dir_fd; file_name is used in messages only. Links are not
  * followed. Returns 0, -ENOENT if there is none, -EINVAL as above, or another negative errno, with a message

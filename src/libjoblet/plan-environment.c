@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The environment of a job: a fixed base, then what the runtime says, then what the caller says. A name with the suffix
- * _PREPEND goes before the value that the variable has so far, as PATH_PREPEND does in runtime.yml(5). */
+/* The environment of a job: a fixed base, then what the runtime says, then what the caller says. A name
+ * with the suffix _PREPEND goes before the value that the variable has so far, as PATH_PREPEND does in
+ * runtime.yml(5). */
 
 #include <string.h>
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a job sees. Nothing is visible but what this file names: the root is the skeleton, and everything else is mounted into it. systemd
- * applies mounts parents first, whatever their order here (systemd.exec(5)). */
+/* What a job sees. Nothing is visible but what this file names: the root is the skeleton, and everything
+ * else is mounted into it. systemd applies mounts parents first, whatever their order here
+ * (systemd.exec(5)). */
 
 #include <string.h>
 
 #include "plan.h"
 
-static int add(Plan *p, PlanMountKind kind, const char *source, const char *target, const char *options, bool optional) {
+static int add(Plan *p, PlanMountKind kind, const char *source, const char *target, const char *options,
+               bool optional) {
         PlanMount *m;
 
         m = reallocarray(p->mounts, p->n_mounts + 1, sizeof *m);
@@ -27,11 +29,13 @@ static int add(Plan *p, PlanMountKind kind, const char *source, const char *targ
         return 0;
 }
 
-static int add_formatted(Plan *p, PlanMountKind kind, const char *directory, const char *name, const char *target, const char *entry) {
+static int add_formatted(Plan *p, PlanMountKind kind, const char *directory, const char *name,
+                         const char *target, const char *entry) {
         _cleanup_free_ char *source = NULL, *to = NULL;
         bool itself = strcmp(name, ".") == 0;
 
-        if (asprintf(&source, "%s%s%s%s%s", directory, itself ? "" : "/", itself ? "" : name, entry ? "/" : "", entry ?: "") < 0 ||
+        if (asprintf(&source, "%s%s%s%s%s", directory, itself ? "" : "/", itself ? "" : name,
+                     entry ? "/" : "", entry ?: "") < 0 ||
             asprintf(&to, "%s%s%s", target, entry ? "/" : "", entry ?: "") < 0) {
                 return -ENOMEM;
         }
@@ -44,8 +48,8 @@ typedef struct FixedMount {
         const char *source, *target, *options;
 } FixedMount;
 
-/* The same in every job. The control groups are hidden but for the job's own, which it needs to see its limits: they tell the names of
- * other jobs. /dev/shm is the host's even with PrivateDevices=. */
+/* The same in every job. The control groups are hidden but for the job's own, which it needs to see its
+ * limits: they tell the names of other jobs. /dev/shm is the host's even with PrivateDevices=. */
 static const FixedMount common_mounts[] = {
         { PLAN_TMPFS, NULL, "/dev/shm", "mode=1777,nosuid,nodev" },
         { PLAN_TMPFS, NULL, "/sys/fs/cgroup", "ro" },
@@ -70,7 +74,8 @@ static const FixedMount host_network_mounts[] = {
 static int add_fixed(Plan *p, const FixedMount *table, size_t n) {
         for (const FixedMount *f = table; f < table + n; f++) {
                 bool optional = f->source && f->source[0] == '-';
-                int r = add(p, f->kind, optional ? f->source + 1 : f->source, f->target, f->options, optional);
+                int r = add(p, f->kind, optional ? f->source + 1 : f->source, f->target, f->options,
+                            optional);
 
                 if (r < 0)
                         return r;
@@ -107,8 +112,9 @@ static bool has_target_below(const Manifest *manifest, const char *directory) {
 
 #define RUNTIMES_IN_USR "/usr/lib/joblet/runtimes"
 
-/* The runtime itself: at its own path, since wrappers, virtual environments and script interpreters name it, and where its
- * manifest says. Other runtimes stay out of sight: those below /opt because /opt is empty, those that came with /usr by a cover. */
+/* The runtime itself: at its own path, since wrappers, virtual environments and script interpreters name
+ * it, and where its manifest says. Other runtimes stay out of sight: those below /opt because /opt is
+ * empty, those that came with /usr by a cover. */
 static int add_runtime(Plan *p, const Runtime *runtime) {
         bool in_usr = runtime && strncmp(runtime->path, RUNTIMES_IN_USR "/", strlen(RUNTIMES_IN_USR "/")) == 0;
         int r;
@@ -124,7 +130,8 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
         if (r >= 0 && has_target_below(runtime->manifest, "/srv/"))
                 r = add(p, PLAN_TMPFS, NULL, "/srv", "mode=0755,ro", false);
         /* Single packages need a directory to be in. */
-        if (r >= 0 && runtime->manifest->base == RUNTIME_BASE_HOST && has_target_below(runtime->manifest, "/node_modules/") &&
+        if (r >= 0 && runtime->manifest->base == RUNTIME_BASE_HOST &&
+            has_target_below(runtime->manifest, "/node_modules/") &&
             !has_target(runtime->manifest, "/node_modules"))
                 r = add(p, PLAN_TMPFS, NULL, "/node_modules", "mode=0755,ro", false);
         if (r < 0)
@@ -135,7 +142,8 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
         return r;
 }
 
-/* Where passwd and group of the skeleton's /etc point to: one mount for both. A runtime's own root has files instead. */
+/* Where passwd and group of the skeleton's /etc point to: one mount for both. A runtime's own root has
+ * files instead. */
 #define USER_IN_JOB "/run/joblet/user"
 /* The same without the job's user, whom nobody knows before it runs. */
 #define NOBODY_ELSE PKGLIBEXECDIR "/user"

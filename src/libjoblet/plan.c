@@ -11,8 +11,9 @@
 /* Where the relay is bound in the job, outside of everything that a runtime may mount. */
 #define RELAY_IN_JOB "/run/joblet/relay"
 
-/* With the host's /usr comes the relay, and no bind is needed: nothing but /usr/local is covered there, nothing but that a runtime may
- * mount to. A mount less saves 3 % of a start, since systemd reads the whole mount table twice for each. */
+/* With the host's /usr comes the relay, and no bind is needed: nothing but /usr/local is covered there,
+ * nothing but that a runtime may mount to. A mount less saves 3 % of a start, since systemd reads the
+ * whole mount table twice for each. */
 static const char* relay_in_job(const Runtime *runtime, const Policy *policy) {
         bool self = runtime && runtime->manifest->base == RUNTIME_BASE_SELF;
 
@@ -26,7 +27,8 @@ static int format_size_pair(uint64_t a, uint64_t b, char **ret_a, char **ret_b) 
 }
 
 /* Whether the runtime can run here and within the limits asked for. */
-static int check_requirements(const Request *request, const Runtime *runtime, const Policy *policy, char **reterr) {
+static int check_requirements(const Request *request, const Runtime *runtime, const Policy *policy,
+                              char **reterr) {
         _cleanup_free_ char *a = NULL, *b = NULL, *list = NULL;
         const Manifest *m = runtime->manifest;
         int r;
@@ -49,7 +51,9 @@ static int check_requirements(const Request *request, const Runtime *runtime, co
                 r = format_size_pair(m->min_memory, policy->memory_total, &a, &b);
                 if (r < 0)
                         return r;
-                return message_set(reterr, -EINVAL, "runtime %s needs at least %s of memory, this host has %s", runtime->display_name, a, b);
+                return message_set(reterr, -EINVAL,
+                                   "runtime %s needs at least %s of memory, this host has %s",
+                                   runtime->display_name, a, b);
         }
         return 0;
 }
@@ -78,8 +82,11 @@ static int check_limits(const Request *request, const Policy *policy, char **ret
                                            "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)",
                                            limits[i].option, limits[i].controller);
 
-        if (request->cpus && !cpu_set_is_subset(request->cpu_set, request->cpu_set_size, policy->online_cpus, policy->online_cpus_size))
-                return message_set(reterr, -EINVAL, "--cpu-cores: %s names a CPU that this host does not have; see nproc(1)", request->cpus);
+        if (request->cpus && !cpu_set_is_subset(request->cpu_set, request->cpu_set_size, policy->online_cpus,
+                                                policy->online_cpus_size))
+                return message_set(reterr, -EINVAL,
+                                   "--cpu-cores: %s names a CPU that this host does not have; see nproc(1)",
+                                   request->cpus);
         return 0;
 }
 
@@ -91,7 +98,8 @@ static int copy_string(char **field, const char *value) {
 }
 
 static int set_names(Plan *p, const Request *request, const Runtime *runtime, const Policy *policy) {
-        const char *slash = strrchr(request->command[0], '/'), *base = slash ? slash + 1 : request->command[0];
+        const char *slash = strrchr(request->command[0], '/'),
+                   *base = slash ? slash + 1 : request->command[0];
         unsigned long long id = p->id;
         int r;
 
@@ -126,7 +134,8 @@ static int set_names(Plan *p, const Request *request, const Runtime *runtime, co
         return 0;
 }
 
-/* Fields that journald adds to each line of the job; the job cannot forge them (LogExtraFields= in systemd.exec(5)). */
+/* Fields that journald adds to each line of the job; the job cannot forge them (LogExtraFields= in
+ * systemd.exec(5)). */
 static int set_log_fields(Plan *p, const Runtime *runtime) {
         int r = 0;
 
@@ -171,7 +180,8 @@ static int set_cache(Plan *p, const Manifest *m) {
         return package_manager_cache_assignment(m->package_manager, p->cache_target, &p->cache_assignment);
 }
 
-int plan_new(const Request *request, const Runtime *runtime, const Policy *policy, PlanSubject subject, Plan **ret, char **reterr) {
+int plan_new(const Request *request, const Runtime *runtime, const Policy *policy, PlanSubject subject,
+             Plan **ret, char **reterr) {
         _cleanup_(plan_freep) Plan *p = NULL;
         int r;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The plan of a job: what it will see, may use and is limited to, as a plain value. plan = request + runtime + policy.
- * Building one touches no bus, reads no file and changes nothing. */
+/* The plan of a job: what it will see, may use and is limited to, as a plain value. plan = request +
+ * runtime + policy. Building one touches no bus, reads no file and changes nothing. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,8 +35,8 @@ typedef enum PlanMountKind {
         _PLAN_MOUNT_KIND_MAX,
 } PlanMountKind;
 
-/* Binds are not recursive (norbind, no MS_REC): what is mounted below /usr is not the job's business. The root of the job itself is
- * among that, with all that is mounted there, and would be seen twice. */
+/* Binds are not recursive (norbind, no MS_REC): what is mounted below /usr is not the job's business. The
+ * root of the job itself is among that, with all that is mounted there, and would be seen twice. */
 #define PLAN_BIND_FLAGS UINT64_C(0)
 
 typedef struct PlanMount {
@@ -95,9 +95,10 @@ typedef struct PlanSubject {
         uid_t owner;
 } PlanSubject;
 
-/* runtime may be NULL: the host's programs. Returns 0; -EOPNOTSUPP if a promise cannot be kept on this host, -EINVAL if request and runtime do not
- * fit together, both with a sentence in *reterr; -ENOMEM. */
-int plan_new(const Request *request, const Runtime *runtime, const Policy *policy, PlanSubject subject, Plan **ret, char **reterr);
+/* runtime may be NULL: the host's programs. Returns 0; -EOPNOTSUPP if a promise cannot be kept on this
+ * host, -EINVAL if request and runtime do not fit together, both with a sentence in *reterr; -ENOMEM. */
+int plan_new(const Request *request, const Runtime *runtime, const Policy *policy, PlanSubject subject,
+             Plan **ret, char **reterr);
 Plan* plan_free(Plan *p);
 DEFINE_CLEANUP(Plan*, plan_free);
 

@@ -3,7 +3,8 @@
 
 #include "property.h"
 
-/* The sandbox of every job. Nothing here depends on the request: what may differ is in properties_of_plan(). */
+/* The sandbox of every job. Nothing here depends on the request: what may differ is in
+ * properties_of_plan(). */
 typedef struct SandboxProperty {
         Property property;
         unsigned since; /* version of systemd that has it, 0 for all that we support */
@@ -29,14 +30,16 @@ static const SandboxProperty sandbox[] = {
         { { "DevicePolicy",            NULL, PROPERTY_STRING, .string = "closed" }, 0 },
         { { "ProtectSystem",           NULL, PROPERTY_STRING, .string = "strict" }, 0 },
         { { "ProtectHome",             NULL, PROPERTY_STRING, .string = "yes" }, 0 },
-        /* Not "invisible", which shows the owner's other jobs: they share its uid but not its user namespace */
+        /* Not "invisible", which shows the owner's other jobs: they share its uid but not its user
+         * namespace */
         { { "ProtectProc",             NULL, PROPERTY_STRING, .string = "ptraceable" }, 0 },
         { { "ProtectClock",            NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "ProtectHostname",         NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "ProtectKernelLogs",       NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "ProtectKernelModules",    NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "ProtectKernelTunables",   NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
-        /* ProtectControlGroups= is missing: it would bring the tree back that the plan covers with a tmpfs */
+        /* ProtectControlGroups= is missing: it would bring the tree back that the plan covers with a
+         * tmpfs */
 
         /* Few system calls, none for other architectures */
         { { "LockPersonality",         NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The properties of a job's unit, as pure values: plan -> properties. Two renderings exist, as a message to PID 1 (jobletd's unit.c) and as text
- * of a systemd-run command line, so that what is shown is what is done. */
+/* The properties of a job's unit, as pure values: plan -> properties. Two renderings exist, as a message
+ * to PID 1 (jobletd's unit.c) and as text of a systemd-run command line, so that what is shown is what is
+ * done. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,12 +47,14 @@ typedef struct Property {
         };
 } Property;
 
-/* All properties of the unit but the command and its standard descriptors. They point into the plan. Returns 0 or -ENOMEM. */
+/* All properties of the unit but the command and its standard descriptors. They point into the plan.
+ * Returns 0 or -ENOMEM. */
 int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n);
 
-/* The text of a property as in a unit file, without the name; a property that repeats gives several lines. The plan is the one that the
- * property was made of. Returns 0 or -ENOMEM. */
+/* The text of a property as in a unit file, without the name; a property that repeats gives several
+ * lines. The plan is the one that the property was made of. Returns 0 or -ENOMEM. */
 int property_to_settings(const Property *property, const Plan *p, char ***ret);
 
-/* The arguments of the systemd-run call that is equivalent to the plan of a dry run. Returns 0 or -ENOMEM. */
+/* The arguments of the systemd-run call that is equivalent to the plan of a dry run. Returns 0 or
+ * -ENOMEM. */
 int plan_to_systemd_run(const Plan *p, char ***ret);

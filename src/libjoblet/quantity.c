@@ -369,7 +369,8 @@ int timespan_parse(const char *s, uint64_t *ret) {
 }
 
 /* ".234" for what is below one unit, down to accuracy, or "" if nothing is left. */
-static void timespan_decimals(uint64_t unit, uint64_t rest, uint64_t accuracy, char ret[static DECIMALS_SIZE]) {
+static void timespan_decimals(uint64_t unit, uint64_t rest, uint64_t accuracy,
+                              char ret[static DECIMALS_SIZE]) {
         uint64_t shown = 0;
         size_t n = 0;
 
@@ -413,8 +414,8 @@ int timespan_format(uint64_t usec, uint64_t accuracy, char **ret) {
                 /* Below a minute what is left goes behind the point of one unit. */
                 if (usec < USEC_PER_MINUTE)
                         timespan_decimals(table[i].usec, rest, accuracy, decimals);
-                used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 "%s%s", used > 0 ? " " : "",
-                                          count, decimals, table[i].name);
+                used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%" PRIu64 "%s%s",
+                                          used > 0 ? " " : "", count, decimals, table[i].name);
                 usec = *decimals ? 0 : rest;
         }
 

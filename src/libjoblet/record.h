@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The record of a job: what was asked, what is true of it now, and what is left of it afterwards. One file per job below
- * /var/lib/joblet/jobs/, named by its id, replaced atomically at each change that must survive. */
+/* The record of a job: what was asked, what is true of it now, and what is left of it afterwards. One
+ * file per job below /var/lib/joblet/jobs/, named by its id, replaced atomically at each change that must
+ * survive. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -82,11 +83,12 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
 Record* record_free(Record *r);
 DEFINE_CLEANUP(Record*, record_free);
 
-/* What a shell would report: the exit code, 128 + signal, 124 for a timeout, 125 where the command never ran; -1 while it runs. */
+/* What a shell would report: the exit code, 128 + signal, 124 for a timeout, 125 where the command never
+ * ran; -1 while it runs. */
 int record_exit_status(const Record *r);
 
-/* Reading and writing, relative to the directory of records. record_load(): 0, -ENOENT, -EBADMSG for a file that is not a whole
- * record, -ENOMEM or another errno; with_mounts false leaves the mounts out. */
+/* Reading and writing, relative to the directory of records. record_load(): 0, -ENOENT, -EBADMSG for a
+ * file that is not a whole record, -ENOMEM or another errno; with_mounts false leaves the mounts out. */
 int record_save(int dir_fd, const Record *r);
 int record_load(int dir_fd, uint64_t id, bool with_mounts, Record **ret);
 int record_remove(int dir_fd, uint64_t id);

@@ -102,7 +102,8 @@ int relay_outcome_format(const RelayOutcome *o, char **ret) {
         _cleanup_free_ char *notice = NULL;
         int r;
 
-        if (o->notice.event != RELAY_EXITED && o->notice.event != RELAY_SIGNALED && o->notice.event != RELAY_FAILED)
+        if (o->notice.event != RELAY_EXITED && o->notice.event != RELAY_SIGNALED &&
+            o->notice.event != RELAY_FAILED)
                 return -EINVAL;
 
         r = relay_notice_format(&o->notice, &notice);
@@ -114,7 +115,8 @@ int relay_outcome_format(const RelayOutcome *o, char **ret) {
                 r = strv_extendf(&lines, "oom=%d", !!o->oom);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(outcome_numbers); i++)
                 if (*outcome_number(o, i) != UINT64_MAX)
-                        r = strv_extendf(&lines, "%s=%" PRIu64, outcome_numbers[i].key, *outcome_number(o, i));
+                        r = strv_extendf(&lines, "%s=%" PRIu64, outcome_numbers[i].key,
+                                         *outcome_number(o, i));
         if (r >= 0)
                 r = strv_extend(&lines, "END\n");
         if (r < 0)

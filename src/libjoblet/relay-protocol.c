@@ -114,7 +114,8 @@ int relay_signal_parse(const char *packet, int *ret_signo) {
         static const char verb[] = "signal ";
         int signo;
 
-        if (strncmp(packet, verb, strlen(verb)) != 0 || code_parse(packet + strlen(verb), &signo, &packet) < 0 || *packet)
+        if (strncmp(packet, verb, strlen(verb)) != 0 ||
+            code_parse(packet + strlen(verb), &signo, &packet) < 0 || *packet)
                 return -EBADMSG;
         if (signo <= 0 || signo >= _NSIG)
                 return -ERANGE;
@@ -309,7 +310,8 @@ static int received_collect(Received *received, struct msghdr *msg) {
         return r;
 }
 
-int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, uid_t *ret_uid, pid_t *ret_pid) {
+int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, uid_t *ret_uid,
+                  pid_t *ret_pid) {
         _cleanup_(received_done) Received received = {};
         _cleanup_free_ char *packet = NULL;
         union {

@@ -48,7 +48,8 @@ int relay_notice_parse(const char *packet, RelayNotice *ret);
 /* "signal N". Returns 0, -EBADMSG, -ERANGE if N is no signal. */
 int relay_signal_parse(const char *packet, int *ret_signo);
 
-/* The "go" packet. Descriptors that are absent are -EBADF; the text names those that are there, in their order. */
+/* The "go" packet. Descriptors that are absent are -EBADF; the text names those that are there, in their
+ * order. */
 typedef struct RelayGo {
         int stdin_fd, stdout_fd, stderr_fd; /* the client's pipes */
         int control_fd;                     /* the client's control socket */
@@ -67,18 +68,22 @@ typedef struct RelayGo {
 
 void relay_go_done(RelayGo *go);
 int relay_go_send(int fd, const RelayGo *go);
-/* Interprets a packet with the descriptors received beside it; takes ownership of all of them, also on failure. */
+/* Interprets a packet with the descriptors received beside it; takes ownership of all of them, also on
+ * failure. */
 int relay_go_parse(const char *packet, int *fds, size_t n_fds, RelayGo *ret);
 
 /* Sends one text packet (MSG_NOSIGNAL | MSG_DONTWAIT). Returns 0 or a negative errno. */
 int relay_send(int fd, const char *packet);
 
-/* Receives one packet as a string, with its descriptors (O_CLOEXEC) and, if wanted, the sender's credentials.
- * Returns 1, 0 if the other end has gone, -EAGAIN, -EBADMSG if it is too long or holds a NUL, or another errno. */
-int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, uid_t *ret_uid, pid_t *ret_pid);
+/* Receives one packet as a string, with its descriptors (O_CLOEXEC) and, if wanted, the sender's
+ * credentials. Returns 1, 0 if the other end has gone, -EAGAIN, -EBADMSG if it is too long or holds a
+ * NUL, or another errno. */
+int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, uid_t *ret_uid,
+                  pid_t *ret_pid);
 
-/* What the relay leaves behind in the outcome file, for whoever reads it however later: text, one KEY=VALUE a line, ending in a line "END".
- * Its writer runs as the job's user: the values are claims of the job about itself, parsed strictly. */
+/* What the relay leaves behind in the outcome file, for whoever reads it however later: text, one
+ * KEY=VALUE a line, ending in a line "END". Its writer runs as the job's user: the values are claims of
+ * the job about itself, parsed strictly. */
 typedef struct RelayOutcome {
         RelayNotice notice;        /* how the command ended; RELAY_ENDED is not used here */
         int terminated;            /* the relay got SIGTERM before: a stop, a timeout, a shutdown */

@@ -106,7 +106,8 @@ int request_set_runtime(Request *r, const char *spelling, char **reterr) {
 
         q = runtime_name_normalize(spelling, &key);
         if (q == -EINVAL)
-                return refuse_value(reterr, "--runtime", spelling, "is not the name of a runtime; see 'rnx runtime list'");
+                return refuse_value(reterr, "--runtime", spelling,
+                                    "is not the name of a runtime; see 'rnx runtime list'");
         if (q < 0)
                 return q;
         return replace(&r->runtime, spelling);
@@ -132,8 +133,9 @@ int request_set_memory_max(Request *r, uint64_t bytes, char **reterr) {
 
 int request_set_cpu_percent(Request *r, uint32_t percent, char **reterr) {
         if (percent == 0 || percent > REQUEST_CPU_PERCENT_MAX)
-                return message_set(reterr, -EINVAL, "--max-cpu: %u is out of range; give percent of one core, from 1 to %u",
-                              percent, REQUEST_CPU_PERCENT_MAX);
+                return message_set(reterr, -EINVAL,
+                                   "--max-cpu: %u is out of range; give percent of one core, from 1 to %u",
+                                   percent, REQUEST_CPU_PERCENT_MAX);
         r->cpu_percent = percent;
         return 0;
 }
@@ -146,7 +148,8 @@ int request_set_cpus(Request *r, const char *list, char **reterr) {
 
         q = cpu_list_parse(list, &set, &size, &text);
         if (q == -EINVAL || q == -ERANGE)
-                return refuse_value(reterr, "--cpu-cores", list, "is not a list of CPUs; write for example 0-3 or 0,2");
+                return refuse_value(reterr, "--cpu-cores", list,
+                                    "is not a list of CPUs; write for example 0-3 or 0,2");
         if (q < 0)
                 return q;
         free(r->cpu_set);
@@ -251,6 +254,7 @@ int request_set_download(Request *r, char *const *paths, char **reterr) {
 
 int request_set_request_id(Request *r, const char *id, char **reterr) {
         if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)
-                return refuse_value(reterr, "RequestId", id, "is not a 128-bit id of 32 lower-case hexadecimal digits");
+                return refuse_value(reterr, "RequestId", id,
+                                    "is not a 128-bit id of 32 lower-case hexadecimal digits");
         return replace(&r->request_id, id);
 }

@@ -47,8 +47,8 @@ int request_new(Request **ret);
 Request* request_free(Request *r);
 DEFINE_CLEANUP(Request*, request_free);
 
-/* Sets an option from what a user wrote or a client sent. Each returns 0, -EINVAL with a sentence in *reterr that
- * names option, value and rule, or -ENOMEM. */
+/* Sets an option from what a user wrote or a client sent. Each returns 0, -EINVAL with a sentence in
+ * *reterr that names option, value and rule, or -ENOMEM. */
 int request_set_command(Request *r, char *const *command, char **reterr);
 int request_set_runtime(Request *r, const char *spelling, char **reterr);
 int request_set_name(Request *r, const char *name, char **reterr);

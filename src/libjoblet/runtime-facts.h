@@ -20,7 +20,8 @@ void runtime_facts_done(RuntimeFacts *f);
 /* Bytes of all regular files and links below dir_fd on its file system, hard links counted once. */
 int tree_size(int dir_fd, uint64_t *ret);
 
-/* SHA-256 of manifest.sha256 below dir_fd. Returns 0, -ENOENT if there is none, or another negative errno. */
+/* SHA-256 of manifest.sha256 below dir_fd. Returns 0, -ENOENT if there is none, or another negative
+ * errno. */
 int runtime_digest(int dir_fd, char **ret);
 
 /* Facts about the runtime whose directory is open as dir_fd and lies at path, from the directory facts_fd.

@@ -48,7 +48,8 @@ int runtime_name_normalize(const char *s, char **ret) {
                         *p = '-';
 
         rest = copy;
-        if (strncmp(copy, alias, strlen(alias)) == 0 && (copy[strlen(alias)] == '-' || copy[strlen(alias)] == 0)) {
+        if (strncmp(copy, alias, strlen(alias)) == 0 &&
+            (copy[strlen(alias)] == '-' || copy[strlen(alias)] == 0)) {
                 language = canonical;
                 rest = copy + strlen(alias);
         }

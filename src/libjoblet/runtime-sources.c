@@ -26,8 +26,8 @@ static int fd_path(int fd, char ret[static PATH_MAX]) {
         return 0;
 }
 
-static int check_source(const Runtime *r, int dir_fd, const char *directory, const char *source, const char *entry,
-                        char **reterr_message) {
+static int check_source(const Runtime *r, int dir_fd, const char *directory, const char *source,
+                        const char *entry, char **reterr_message) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
         char real[PATH_MAX];
@@ -42,21 +42,28 @@ static int check_source(const Runtime *r, int dir_fd, const char *directory, con
         fd = openat(dir_fd, path, O_PATH|O_CLOEXEC);
         if (fd < 0) {
                 k = -errno;
-                return message_set(reterr_message, k, "%s/runtime.yml: mounts: source '%s' cannot be used: %s, add it to the "
-                                   "runtime or remove the mount", r->path, path, strerror(-k));
+                return message_set(reterr_message, k,
+                                   "%s/runtime.yml: mounts: source '%s' cannot be used: %s, add it to the "
+                                   "runtime or remove the mount",
+                                   r->path, path, strerror(-k));
         }
         k = fd_path(fd, real);
         if (k < 0)
-                return message_set(reterr_message, k, "%s: source '%s' cannot be examined: %s", r->path, path, strerror(-k));
+                return message_set(reterr_message, k, "%s: source '%s' cannot be examined: %s", r->path,
+                                   path, strerror(-k));
         if (!path_is_below(real, directory))
-                return message_set(reterr_message, -EXDEV, "%s/runtime.yml: mounts: source '%s' is a link to '%s', which is not "
-                                   "in the runtime's directory, copy the files into it", r->path, path, real);
+                return message_set(reterr_message, -EXDEV,
+                                   "%s/runtime.yml: mounts: source '%s' is a link to '%s', which is not "
+                                   "in the runtime's directory, copy the files into it",
+                                   r->path, path, real);
 
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-                return message_set(reterr_message, -EINVAL, "%s/runtime.yml: mounts: source '%s' is neither a file nor a "
-                                   "directory, remove the mount", r->path, path);
+                return message_set(reterr_message, -EINVAL,
+                                   "%s/runtime.yml: mounts: source '%s' is neither a file nor a "
+                                   "directory, remove the mount",
+                                   r->path, path);
         return 0;
 }
 
@@ -70,8 +77,10 @@ static int check_own_root(const Runtime *r, int dir_fd, char **reterr_message) {
                                    "or use 'host'", r->path, r->path, strerror(-k));
         }
         if (!S_ISDIR(st.st_mode))
-                return message_set(reterr_message, -ENOTDIR, "%s/runtime.yml: base: %s/root is no directory, put the root "
-                                   "itself there", r->path, r->path);
+                return message_set(reterr_message, -ENOTDIR,
+                                   "%s/runtime.yml: base: %s/root is no directory, put the root "
+                                   "itself there",
+                                   r->path, r->path);
         return 0;
 }
 

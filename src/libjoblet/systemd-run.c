@@ -72,7 +72,8 @@ static int scalar_to_setting(const Property *property, const Plan *p, char ***se
                 r = timespan_format(property->number, 1, &span);
                 return r < 0 ? r : strv_consume(settings, TAKE_PTR(span));
         case PROPERTY_CPU_QUOTA:
-                return strv_extendf(settings, "%llu%%", (unsigned long long) (property->number / (USEC_PER_SEC / 100)));
+                return strv_extendf(settings, "%llu%%",
+                                    (unsigned long long) (property->number / (USEC_PER_SEC / 100)));
         case PROPERTY_CPU_SET:
                 return strv_extend(settings, p->cpus);
         case PROPERTY_ANY_ADDRESS:

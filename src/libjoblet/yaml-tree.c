@@ -108,7 +108,8 @@ static int node_append(YamlNode *parent, YamlNode *child) {
 
         /* grows at powers of two */
         if ((parent->n_children & (parent->n_children - 1)) == 0)
-                grown = reallocarray(parent->children, parent->n_children ? parent->n_children * 2 : 1, sizeof(*grown));
+                grown = reallocarray(parent->children, parent->n_children ? parent->n_children * 2 : 1,
+                                     sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         parent->children = grown;
@@ -155,9 +156,11 @@ static int reader_check_event(Reader *r, const YamlNode *node, const yaml_event_
         }
 
         if (anchor)
-                return reader_refuse(r, node, line, "anchors are not allowed, remove the '&' or quote the value");
+                return reader_refuse(r, node, line,
+                                     "anchors are not allowed, remove the '&' or quote the value");
         if (tag)
-                return reader_refuse(r, node, line, "tags are not allowed, remove the '!' or quote the value");
+                return reader_refuse(r, node, line,
+                                     "tags are not allowed, remove the '!' or quote the value");
         if (++r->n_nodes > r->limits->nodes)
                 return reader_refuse(r, node, line, "there are too many values in this file, remove some");
         return 0;
@@ -173,7 +176,8 @@ static int reader_key(Reader *r, YamlNode *node, const yaml_event_t *event) {
         if (k < 0)
                 return k;
         if (event->type != YAML_SCALAR_EVENT || event->data.scalar.length == 0)
-                return reader_refuse(r, node->parent, node->line, "keys must be words, give this one a name");
+                return reader_refuse(r, node->parent, node->line,
+                                     "keys must be words, give this one a name");
 
         k = reader_take_text(r, node->parent, event, &node->key);
         if (k < 0)
@@ -185,7 +189,8 @@ static int reader_key(Reader *r, YamlNode *node, const yaml_event_t *event) {
 
 static int reader_children(Reader *r, YamlNode *parent, yaml_event_type_t end, size_t depth) {
         if (depth > r->limits->depth)
-                return reader_refuse(r, parent, parent->line, "lists and maps are nested too deeply, flatten them");
+                return reader_refuse(r, parent, parent->line,
+                                     "lists and maps are nested too deeply, flatten them");
 
         for (;;) {
                 _cleanup_(yaml_event_delete) yaml_event_t event = {}, value = {};
@@ -274,12 +279,14 @@ static int reader_document(Reader *r, YamlNode **ret) {
                         return 0;
                 case YAML_DOCUMENT_START_EVENT:
                         if (root)
-                                return reader_refuse(r, NULL, line, "only one document is allowed, remove this '---' "
+                                return reader_refuse(r, NULL, line,
+                                                     "only one document is allowed, remove this '---' "
                                                      "and what follows");
                         if (event.data.document_start.version_directive ||
                             event.data.document_start.tag_directives.start !=
                             event.data.document_start.tag_directives.end)
-                                return reader_refuse(r, NULL, line, "directives are not allowed, remove the line "
+                                return reader_refuse(r, NULL, line,
+                                                     "directives are not allowed, remove the line "
                                                      "that begins with '%'");
                         continue;
                 default:
@@ -296,8 +303,8 @@ static int reader_document(Reader *r, YamlNode **ret) {
         }
 }
 
-int yaml_tree_parse(const char *data, size_t size, const char *file_name, const YamlLimits *limits, YamlNode **ret,
-                    char **reterr_message) {
+int yaml_tree_parse(const char *data, size_t size, const char *file_name, const YamlLimits *limits,
+                    YamlNode **ret, char **reterr_message) {
         static const char mark[] = "\xef\xbb\xbf"; /* that some editors put in front of UTF-8 */
         Reader r = {
                 .limits = limits,
@@ -307,8 +314,9 @@ int yaml_tree_parse(const char *data, size_t size, const char *file_name, const 
         int k;
 
         if (size > limits->size)
-                return message_set(reterr_message, -EINVAL, "%s:1: the file is larger than %zu bytes, shorten it",
-                                   file_name, limits->size);
+                return message_set(reterr_message, -EINVAL,
+                                   "%s:1: the file is larger than %zu bytes, shorten it", file_name,
+                                   limits->size);
         if (size >= strlen(mark) && memcmp(data, mark, strlen(mark)) == 0) {
                 data += strlen(mark);
                 size -= strlen(mark);

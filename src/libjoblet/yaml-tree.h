@@ -47,8 +47,8 @@ DEFINE_CLEANUP(YamlNode*, yaml_node_free);
 
 /* Returns 0; -EINVAL with *reterr_message set to "FILE:LINE: KEY: rule, way out"; -ENOMEM. *ret is NULL for
  * a file without any content. */
-int yaml_tree_parse(const char *data, size_t size, const char *file_name, const YamlLimits *limits, YamlNode **ret,
-                    char **reterr_message);
+int yaml_tree_parse(const char *data, size_t size, const char *file_name, const YamlLimits *limits,
+                    YamlNode **ret, char **reterr_message);
 
 /* "mounts[1].target"; "" for the root. NULL on OOM. */
 char* yaml_node_path(const YamlNode *n);

@@ -27,7 +27,8 @@ static bool number_parse(const char *s, uint64_t *ret) {
 static bool line_number(const char *text, const char *key, uint64_t *ret) {
         size_t n = strlen(key);
 
-        for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        for (const char *line = text; line && *line;
+             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
                 if (strncmp(line, key, n) == 0 && line[n] == ' ')
                         return number_parse(line + n + 1, ret);
         return false;
@@ -66,7 +67,8 @@ void figures_parse_io(Figures *f, const char *io_stat) {
 const char* figures_find_group(const char *proc_cgroup, size_t *ret_size) {
         static const char prefix[] = "0::/";
 
-        for (const char *line = proc_cgroup; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        for (const char *line = proc_cgroup; line && *line;
+             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
                 const char *path = line + strlen(prefix) - 1;
                 size_t n;
 
@@ -106,7 +108,8 @@ void figures_read(Figures *ret) {
         if (!read_text(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)))
                 return;
         group = figures_find_group(text, &size);
-        if (!group || size > INT_MAX || snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s", (int) size, group) >= PATH_MAX)
+        if (!group || size > INT_MAX ||
+            snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s", (int) size, group) >= PATH_MAX)
                 return;
         fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)

@@ -88,8 +88,9 @@ static bool is_blank(char c) {
         return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* How much of the text may go into the current record. Where a record is full and text remains, that is less than all:
- * neither within a character, whatever the chunks that it came in, nor behind a blank, which journald would take off. */
+/* How much of the text may go into the current record. Where a record is full and text remains, that is
+ * less than all: neither within a character, whatever the chunks that it came in, nor behind a blank,
+ * which journald would take off. */
 static size_t fitting(const JournalLines *j, const char *text, size_t size) {
         const size_t safe = JOURNAL_LINE_MAX - CUT_SLACK;
         size_t n = j->length < safe ? safe - j->length : 0;
@@ -136,7 +137,8 @@ static int feed_text(JournalLines *j, const char *text, size_t size) {
         return 0;
 }
 
-/* Of blanks journald takes all at the end of a line, and then drops the line if nothing is left: U+00A0 stays. */
+/* Of blanks journald takes all at the end of a line, and then drops the line if nothing is left: U+00A0
+ * stays. */
 static int feed_newline(JournalLines *j) {
         static const char stays[] = "\xc2\xa0";
         int r;

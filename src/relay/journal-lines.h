@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* One stream of a command as the journal takes it: records that start with a priority ("<6>"), so that no text of a job
- * passes for one of another priority.
+/* One stream of a command as the journal takes it: records that start with a priority ("<6>"), so that no
+ * text of a job passes for one of another priority.
  *
- *   - a line that is empty or blank gets a no-break space at its end: journald takes blanks off the end of a line, and drops
- *     it if nothing is left
- *   - a line longer than JOURNAL_LINE_MAX is cut between two characters, and so is a last line without a newline: such
- *     records end in NUL, which journald notes as _LINE_BREAK=nul. Readers put them together again.
+ *   - a line that is empty or blank gets a no-break space at its end: journald takes blanks off the end
+ *     of a line, and drops it if nothing is left
+ *   - a line longer than JOURNAL_LINE_MAX is cut between two characters, and so is a last line without a
+ *     newline: such records end in NUL, which journald notes as _LINE_BREAK=nul. Readers put them
+ *     together again.
  *   - a NUL of the job becomes U+FFFD
  *
  * Pure: the records collect in a buffer that the owner writes out. */

@@ -92,7 +92,8 @@ static int pack_children(Pack *p, int fd, const char *name, unsigned depth) {
         return errno == 0 ? 0 : leave_out(p, name, strerror(errno));
 }
 
-static int pack_directory(Pack *p, int dir_fd, const char *file, const char *name, const struct stat *st, unsigned depth) {
+static int pack_directory(Pack *p, int dir_fd, const char *file, const char *name, const struct stat *st,
+                          unsigned depth) {
         TarEntry e;
         int r, fd;
 

@@ -93,7 +93,8 @@ static int describe_exec_error(const char *name, int error, char **reterr_messag
         _cleanup_free_ char *shown = text_for_message(name, NAME_MAX_MESSAGE);
 
         if (error == ENOENT && strchr(name, '/') && access(name, F_OK) >= 0)
-                return message_set(reterr_message, 126, "cannot execute %s: its interpreter does not exist here", shown ?: "?");
+                return message_set(reterr_message, 126,
+                                   "cannot execute %s: its interpreter does not exist here", shown ?: "?");
         if (error == ENOENT || error == ENOTDIR)
                 return message_set(reterr_message, 127, "command not found: %s", shown ?: "?");
         return failed(126, reterr_message, "cannot execute", name, error);

@@ -7,7 +7,8 @@
 
 #include "relay.h"
 
-/* A process that dies closes its descriptors one by one: so long may the client's control socket outlive its pipes. */
+/* A process that dies closes its descriptors one by one: so long may the client's control socket outlive
+ * its pipes. */
 #define VANISH_GRACE_USEC (200U * 1000U)
 /* A client that takes nothing for so long does not hold up a job that is being stopped. */
 #define STOP_PATIENCE_USEC (2U * USEC_PER_SEC)
@@ -36,8 +37,8 @@ void relay_handle_signals(Relay *r) {
         read_signals(r);
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                 if (pid == r->pid) {
-                        /* systemd signals the main process before the others: if the command died of a stop, then
-                         * the relay's own SIGTERM is pending by now. */
+                        /* systemd signals the main process before the others: if the command died of a
+                         * stop, then the relay's own SIGTERM is pending by now. */
                         read_signals(r);
                         r->reaped = true;
                         r->status = status;
@@ -124,10 +125,12 @@ static bool expired(uint64_t now, uint64_t since, uint64_t patience, uint64_t *t
 static void check_client(Relay *r, Stream *s, uint64_t *timeout) {
         uint64_t now = now_monotonic();
 
-        /* The control socket tells a client that died from one that wants no more of this stream, as in "| head". */
+        /* The control socket tells a client that died from one that wants no more of this stream, as in
+         * "| head". */
         if (r->has_control && r->go.control_fd < 0)
                 stream_drop_client(s);
-        else if (s->refused_usec > 0 && (!r->has_control || expired(now, s->refused_usec, VANISH_GRACE_USEC, timeout)))
+        else if (s->refused_usec > 0 &&
+                 (!r->has_control || expired(now, s->refused_usec, VANISH_GRACE_USEC, timeout)))
                 stream_refuse(s);
 
         if (stream_client_pending(s) && r->terminated && r->reaped && s->refused_usec == 0 &&

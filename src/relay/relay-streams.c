@@ -101,8 +101,10 @@ static void resume_copy(Stream *s) {
                                 JOURNAL_COPY_MAX / 1024U / 1024U, s->n_uncopied);
                 break;
         case COPY_STALLED:
-                (void) snprintf(text, sizeof(text), "joblet: the journal took no output for too long, the rest "
-                                "(%" PRIu64 " bytes) went to the client alone", s->n_uncopied);
+                (void) snprintf(text, sizeof(text),
+                                "joblet: the journal took no output for too long, the rest "
+                                "(%" PRIu64 " bytes) went to the client alone",
+                                s->n_uncopied);
                 break;
         default:
                 return;
@@ -221,7 +223,8 @@ static void write_journal(Stream *s) {
         }
 }
 
-/* While the client's pipe is found closed, but whether the client as a whole has gone is not known yet, nothing is read. */
+/* While the client's pipe is found closed, but whether the client as a whole has gone is not known yet,
+ * nothing is read. */
 static bool wants_read(const Stream *s) {
         if (s->pipe_fd < 0 || s->start < s->end || s->refused_usec > 0 || (s->draining && s->n_drain == 0))
                 return false;

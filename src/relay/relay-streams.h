@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Standard output or standard error of the command on its two ways: byte by byte to the client, if there is one, and in
- * lines to the journal.
+/* Standard output or standard error of the command on its two ways: byte by byte to the client, if there
+ * is one, and in lines to the journal.
  *
- * What is read is offered to both; nothing more is read before the client has taken all of it, or while the journal is
- * far behind. So whoever is slow slows the command, as a pipe does, and nothing is lost. While a client is attached the
- * journal's copy ends where it makes no sense: at the first NUL (binary output), after JOURNAL_COPY_MAX bytes, and when
- * journald takes nothing for long. Without a client the journal gets everything. */
+ * What is read is offered to both; nothing more is read before the client has taken all of it, or while
+ * the journal is far behind. So whoever is slow slows the command, as a pipe does, and nothing is lost.
+ * While a client is attached the journal's copy ends where it makes no sense: at the first NUL (binary
+ * output), after JOURNAL_COPY_MAX bytes, and when journald takes nothing for long. Without a client the
+ * journal gets everything. */
 
 #include <poll.h>
 #include <stdbool.h>

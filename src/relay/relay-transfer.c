@@ -40,7 +40,8 @@ int transfer_upload(Relay *r, char **reterr_message) {
         int q;
 
         if (r->work_fd < 0)
-                return message_set(reterr_message, 125, "cannot open %s to unpack the upload", work_directory());
+                return message_set(reterr_message, 125, "cannot open %s to unpack the upload",
+                                   work_directory());
         q = tar_reader_init(&reader, upload_read, r);
         if (q < 0)
                 return q;
@@ -83,7 +84,8 @@ static void download_problem(void *userdata, const char *name, const char *why) 
         const char *path = strchr(name, '/');
 
         if (d->n_problems++ < PROBLEMS_MAX)
-                relay_log(LOG_WARNING, "not in the download, or not all of it: %s: %s", path ? path + 1 : name, why);
+                relay_log(LOG_WARNING, "not in the download, or not all of it: %s: %s",
+                          path ? path + 1 : name, why);
 }
 
 /* The last component of a path, whatever its spelling. */
@@ -131,7 +133,8 @@ void transfer_download(Relay *r) {
 
         (void) fcntl(r->go.download_fd, F_SETFL, fcntl(r->go.download_fd, F_GETFL) | O_NONBLOCK);
         if (r->work_fd >= 0 && fchdir(r->work_fd) < 0) {
-                relay_log(LOG_ERR, "nothing was downloaded: cannot enter %s: %s", work_directory(), strerror(errno));
+                relay_log(LOG_ERR, "nothing was downloaded: cannot enter %s: %s", work_directory(),
+                          strerror(errno));
                 return;
         }
 
@@ -142,5 +145,6 @@ void transfer_download(Relay *r) {
                 q = tar_writer_end(&writer);
         /* Without its end mark the client knows that the archive is not complete. */
         if (q < 0 && q != -EPIPE)
-                relay_log(LOG_ERR, "the download broke off: %s", q == -ECANCELED ? "the job is being stopped" : strerror(-q));
+                relay_log(LOG_ERR, "the download broke off: %s",
+                          q == -ECANCELED ? "the job is being stopped" : strerror(-q));
 }

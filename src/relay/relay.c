@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The main process of a job's unit. It runs inside the job's sandbox, as the job's user, and is the parent of the command:
- * it brings in the uploaded files, starts the command, copies its output to the client and to the journal, brings out
- * what is to be downloaded, writes down how it ended, and ends with the command's exit code. It needs nothing of the
- * root directory it runs in, and neither the client nor the daemon once it has started. */
+/* The main process of a job's unit. It runs inside the job's sandbox, as the job's user, and is the
+ * parent of the command: it brings in the uploaded files, starts the command, copies its output to the
+ * client and to the journal, brings out what is to be downloaded, writes down how it ended, and ends with
+ * the command's exit code. It needs nothing of the root directory it runs in, and neither the client nor
+ * the daemon once it has started. */
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -64,8 +65,9 @@ void relay_log(int priority, const char *format, ...) {
 /* What systemd tells the relay does not concern the command. */
 static void clean_environment(void) {
         static const char *const names[] = {
-                "NOTIFY_SOCKET", "JOURNAL_STREAM", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID",
-                "SYSTEMD_EXEC_PID", "WATCHDOG_PID", "WATCHDOG_USEC", "MAINPID", "MANAGERPID", "MANAGERPIDFDID",
+                "NOTIFY_SOCKET", "JOURNAL_STREAM", "LISTEN_FDS",       "LISTEN_FDNAMES",
+                "LISTEN_PID",    "LISTEN_PIDFDID", "SYSTEMD_EXEC_PID", "WATCHDOG_PID",
+                "WATCHDOG_USEC", "MAINPID",        "MANAGERPID",       "MANAGERPIDFDID",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -89,8 +91,8 @@ static int set_up(Relay *r) {
         return r->signal_fd < 0 ? -errno : 0;
 }
 
-/* The first packet tells who this is, by its credentials, whether or not the daemon has asked for them already, and which
- * run of the unit. */
+/* The first packet tells who this is, by its credentials, whether or not the daemon has asked for them
+ * already, and which run of the unit. */
 static int say_hello(int fd) {
         _cleanup_free_ char *packet = NULL;
         const char *invocation_id = getenv("INVOCATION_ID");

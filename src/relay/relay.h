@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The parts of the relay: relay.c is the sequence, relay-loop.c what goes on while the command runs, relay-command.c
- * how it is started, relay-transfer.c what goes in before and comes out after. */
+/* The parts of the relay: relay.c is the sequence, relay-loop.c what goes on while the command runs,
+ * relay-command.c how it is started, relay-transfer.c what goes in before and comes out after. */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -39,7 +39,8 @@ void relay_log(int priority, const char *format, ...) _printf_(2, 3);
 void relay_handle_signals(Relay *r);
 void relay_handle_packets(Relay *r, int *fd);
 
-/* Waits until fd is ready, serving signals and packets meanwhile. Returns 0, -ECANCELED if the job was stopped. */
+/* Waits until fd is ready, serving signals and packets meanwhile. Returns 0, -ECANCELED if the job was
+ * stopped. */
 int relay_wait(Relay *r, int fd, short events);
 
 /* Copies until the command has ended and what it wrote has been delivered. */

@@ -91,7 +91,8 @@ static int skip(TarReader *r) {
         return q;
 }
 
-/* Octal digits, or a binary number after a byte with the top bit set. False if it is neither, or negative. */
+/* Octal digits, or a binary number after a byte with the top bit set. False if it is neither, or
+ * negative. */
 static bool number_parse(const char *field, size_t size, uint64_t *ret) {
         const unsigned char *p = (const unsigned char*) field, *end = p + size;
         uint64_t number = 0;
@@ -131,7 +132,8 @@ static int header_read(TarReader *r, TarHeader *ret) {
 
         if (memcmp(ret, &zero, TAR_BLOCK) == 0)
                 return 0;
-        if (!number_parse(ret->checksum, sizeof(ret->checksum), &checksum) || checksum != tar_header_checksum(ret))
+        if (!number_parse(ret->checksum, sizeof(ret->checksum), &checksum) ||
+            checksum != tar_header_checksum(ret))
                 return malformed(r, "a header has a wrong checksum");
         if (!number_parse(ret->size, sizeof(ret->size), &r->contents) || r->contents > INT64_MAX)
                 return malformed(r, "a size is invalid");

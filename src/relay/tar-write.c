@@ -70,7 +70,8 @@ static void octal(char *field, size_t size, uint64_t number) {
                 field[--size] = (char) ('0' + (number & 7));
 }
 
-static int put_header(TarWriter *w, const char *name, const char *link, char type, mode_t mode, uint64_t size, time_t mtime) {
+static int put_header(TarWriter *w, const char *name, const char *link, char type, mode_t mode,
+                      uint64_t size, time_t mtime) {
         TarHeader h = { .type = type, .magic = "ustar", .version = { '0', '0' } };
 
         memcpy(h.name, name, strnlen(name, sizeof(h.name)));
@@ -130,8 +131,10 @@ static int put_extended(TarWriter *w, const TarEntry *e) {
                 r = record_append(&records, "size", number);
         }
         /* Times before 1970 are left to the plain header, which says 0. */
-        if (r >= 0 && e->mtime.tv_sec >= 0 && (e->mtime.tv_nsec > 0 || (uint64_t) e->mtime.tv_sec >= OCTAL_MAX)) {
-                (void) snprintf(number, sizeof(number), "%lld.%09ld", (long long) e->mtime.tv_sec, e->mtime.tv_nsec);
+        if (r >= 0 && e->mtime.tv_sec >= 0 &&
+            (e->mtime.tv_nsec > 0 || (uint64_t) e->mtime.tv_sec >= OCTAL_MAX)) {
+                (void) snprintf(number, sizeof(number), "%lld.%09ld", (long long) e->mtime.tv_sec,
+                                e->mtime.tv_nsec);
                 r = record_append(&records, "mtime", number);
         }
         if (r < 0 || !records)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Tar streams: ustar with pax headers, read with GNU's long names as well. Names are bytes and stay what they are: libarchive
- * converts them between character sets, for which it needs locale data that the relay does not have. */
+/* Tar streams: ustar with pax headers, read with GNU's long names as well. Names are bytes and stay what
+ * they are: libarchive converts them between character sets, for which it needs locale data that the
+ * relay does not have. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,8 +52,9 @@ typedef struct TarReader {
 
 int tar_reader_init(TarReader *r, TarRead read, void *userdata);
 void tar_reader_done(TarReader *r);
-/* The next entry, valid until the next call; contents that were not asked for are skipped. Returns 1, 0 after the end
- * mark, -EBADMSG with r->problem set, -ENOMEM, or what read returned. A stream that stops without an end mark is malformed. */
+/* The next entry, valid until the next call; contents that were not asked for are skipped. Returns 1, 0
+ * after the end mark, -EBADMSG with r->problem set, -ENOMEM, or what read returned. A stream that stops
+ * without an end mark is malformed. */
 int tar_reader_next(TarReader *r, const TarEntry **ret);
 /* Some of the contents. Returns 1, 0 at their end, errors as above. */
 int tar_reader_data(TarReader *r, const char **ret_data, size_t *ret_size);

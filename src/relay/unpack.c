@@ -15,7 +15,8 @@
 #define NAME_MAX_MESSAGE 200U
 #define IMPLIED_MODE 0755
 
-/* A directory that was made. Its mode and time are set at the end: before, they could be in the way or change again. */
+/* A directory that was made. Its mode and time are set at the end: before, they could be in the way or
+ * change again. */
 typedef struct Directory {
         char *name;
         mode_t mode;
@@ -129,7 +130,8 @@ static int directory_add(Unpack *u, char *name, mode_t mode, struct timespec mti
         if (!name)
                 return -ENOMEM;
         if ((u->n_directories & (u->n_directories - 1)) == 0) {
-                grown = reallocarray(u->directories, u->n_directories ? u->n_directories * 2 : 1, sizeof(Directory));
+                grown = reallocarray(u->directories, u->n_directories ? u->n_directories * 2 : 1,
+                                     sizeof(Directory));
                 if (!grown) {
                         free(name);
                         return -ENOMEM;
@@ -140,7 +142,8 @@ static int directory_add(Unpack *u, char *name, mode_t mode, struct timespec mti
         return 0;
 }
 
-/* Opens one directory in another, never through a link; makes it if that is wanted. name is its whole name. */
+/* Opens one directory in another, never through a link; makes it if that is wanted. name is its whole
+ * name. */
 static int enter(Unpack *u, int fd, const char *component, const char *name, bool make, int *ret) {
         const int flags = O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC;
         int r, sub_fd;
@@ -163,7 +166,8 @@ static int enter(Unpack *u, int fd, const char *component, const char *name, boo
         return 0;
 }
 
-/* The directory that the clean name is in, and its last component. *ret_fd stays ours, until the next call. */
+/* The directory that the clean name is in, and its last component. *ret_fd stays ours, until the next
+ * call. */
 static int open_parent(Unpack *u, const char *name, bool make, int *ret_fd, const char **ret_base) {
         _cleanup_free_ char *parent = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -258,7 +262,8 @@ static int make_file(Unpack *u, int dir_fd, const char *base) {
         if (e->size > u->bytes_max - u->bytes) {
                 char rule[80];
 
-                (void) snprintf(rule, sizeof(rule), "more than %" PRIu64 " bytes may not be uploaded", u->bytes_max);
+                (void) snprintf(rule, sizeof(rule), "more than %" PRIu64 " bytes may not be uploaded",
+                                u->bytes_max);
                 return refuse(u, -EFBIG, rule);
         }
         u->bytes += e->size;
@@ -369,13 +374,15 @@ static int complete_directories(Unpack *u) {
 
 /* Links that go up behind a name: the kernel tells whether they leave, now that all names are there. */
 static int check_unclear(Unpack *u) {
-        struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+        struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
 
         STRV_FOREACH(name, u->unclear) {
                 _cleanup_close_ int fd = (int) syscall(SYS_openat2, u->root_fd, *name, &how, sizeof(how));
 
                 if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EACCES)
-                        return refuse_name(u, *name, -EPERM, "it is a link that leads out of what is uploaded");
+                        return refuse_name(u, *name, -EPERM,
+                                           "it is a link that leads out of what is uploaded");
         }
         return 0;
 }
@@ -396,7 +403,8 @@ int unpack(TarReader *reader, int dir_fd, uint64_t bytes_max, char **reterr_mess
         if (r >= 0)
                 r = complete_directories(&u);
         if (r == -EBADMSG && reader->problem)
-                return message_set(reterr_message, r, "the upload is no complete archive: %s", reader->problem);
+                return message_set(reterr_message, r, "the upload is no complete archive: %s",
+                                   reader->problem);
         *reterr_message = TAKE_PTR(u.message);
         return r;
 }

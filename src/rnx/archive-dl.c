@@ -18,7 +18,8 @@ int archive_load(void) {
                 return 0;
         dl = dlopen(library, RTLD_NOW | RTLD_NODELETE);
         if (!dl)
-                return log_error(-ENOENT, "files cannot be sent or fetched without libarchive: %s", dlerror());
+                return log_error(-ENOENT, "files cannot be sent or fetched without libarchive: %s",
+                                 dlerror());
 
 #define LOOK_UP(name)                                                                                        \
         sym_##name = (typeof(sym_##name)) dlsym(dl, #name);                                                  \

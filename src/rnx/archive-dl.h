@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* libarchive, loaded when the first file is to be packed or unpacked: with all that it pulls in it takes longer to load
- * (3 ms) than everything else that rnx does, and most jobs come without files. */
+/* libarchive, loaded when the first file is to be packed or unpacked: with all that it pulls in it takes
+ * longer to load (3 ms) than everything else that rnx does, and most jobs come without files. */
 
 #include <archive.h>
 #include <archive_entry.h>

@@ -201,7 +201,8 @@ int bus_error_print(const sd_bus_error *e, int error) {
         }
 
         if (sd_bus_error_has_name(e, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return log_error(error, "%s, and nobody can be asked for a password here; %s", text, access_way_out(text));
+                return log_error(error, "%s, and nobody can be asked for a password here; %s", text,
+                                 access_way_out(text));
         if (sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
                 return log_error(error, "%s; %s", text, access_way_out(text));
         return log_error(error, "%s", text);

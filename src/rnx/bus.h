@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The connection to the system bus: opened when first needed, one per process. jobletd may be restarted at any moment;
- * calls that find it gone are repeated for a while (see bus_call()), so that nobody notices. */
+/* The connection to the system bus: opened when first needed, one per process. jobletd may be restarted
+ * at any moment; calls that find it gone are repeated for a while (see bus_call()), so that nobody
+ * notices. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,8 +36,8 @@ void bus_close(void);
 /* A call of a method of jobletd. Returns 0, or a negative errno after a message. */
 int bus_call_new(const char *path, const char *interface, const char *member, sd_bus_message **ret);
 
-/* Makes the call, asks for authorization where jobletd wants it and the user can be asked, waits for the reply as long
- * as it takes. The caller prints the error: bus_error_print(). */
+/* Makes the call, asks for authorization where jobletd wants it and the user can be asked, waits for the
+ * reply as long as it takes. The caller prints the error: bus_error_print(). */
 int bus_call(sd_bus_message *m, sd_bus_error *reterr, sd_bus_message **ret_reply);
 
 /* A copy of a call on the present connection; descriptors are duplicated. Without a message. */
@@ -45,8 +46,8 @@ int bus_call_copy(sd_bus_message *m, bool interactive, sd_bus_message **ret);
 /* Says in one line why a call failed; returns error. */
 int bus_error_print(const sd_bus_error *e, int error);
 
-/* Whether a failed call may succeed when repeated: jobletd or the bus went away. Once it has been there, its name having no
- * owner is no reason to give up. */
+/* Whether a failed call may succeed when repeated: jobletd or the bus went away. Once it has been there,
+ * its name having no owner is no reason to give up. */
 bool bus_error_is_transient(const sd_bus_error *e, int error);
 /* jobletd has answered, or has been lost while answering. */
 void bus_was_reached(void);

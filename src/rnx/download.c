@@ -38,11 +38,12 @@ static void complain(Unpacker *u, size_t index, const char *name, const char *wh
         _cleanup_free_ char *safe = text_for_message(name ?: "", 1024);
 
         if (u->n_complaints++ < COMPLAINTS_MAX)
-                (void) log_error(0, "--download=%s: '%s' %s, left out", u->run->downloads[index].path, safe ?: "", what);
+                (void) log_error(0, "--download=%s: '%s' %s, left out", u->run->downloads[index].path,
+                                 safe ?: "", what);
 }
 
-/* libarchive notes the modes of directories for the end, under relative names: so each destination has a writer of its
- * own, closed before the next directory is entered. */
+/* libarchive notes the modes of directories for the end, under relative names: so each destination has a
+ * writer of its own, closed before the next directory is entered. */
 static int destination_enter(Unpacker *u, size_t index) {
         const Download *d = u->run->downloads + index;
 
@@ -50,7 +51,8 @@ static int destination_enter(Unpacker *u, size_t index) {
                 return 0;
         if (u->disk && sym_archive_write_free(u->disk) != ARCHIVE_OK) {
                 u->disk = NULL;
-                return log_error(-EIO, "--download=%s: cannot complete it", u->run->downloads[u->current].path);
+                return log_error(-EIO, "--download=%s: cannot complete it",
+                                 u->run->downloads[u->current].path);
         }
         u->disk = NULL;
         if (fchdir(d->parent_fd) < 0)
@@ -66,12 +68,13 @@ static int destination_enter(Unpacker *u, size_t index) {
 static int disk_failed(Unpacker *u, size_t index, const char *name) {
         _cleanup_free_ char *safe = text_for_message(name, 1024);
 
-        return log_error(-EIO, "--download=%s: cannot write '%s': %s", u->run->downloads[index].path, safe ?: "",
-                         sym_archive_error_string(u->disk) ?: "unknown error");
+        return log_error(-EIO, "--download=%s: cannot write '%s': %s", u->run->downloads[index].path,
+                         safe ?: "", sym_archive_error_string(u->disk) ?: "unknown error");
 }
 
 static int tar_failed(Unpacker *u) {
-        return log_error(-EIO, "the download broke off: %s", sym_archive_error_string(u->tar) ?: "unknown error");
+        return log_error(-EIO, "the download broke off: %s",
+                         sym_archive_error_string(u->tar) ?: "unknown error");
 }
 
 static int contents_copy(Unpacker *u, size_t index, const char *name) {
@@ -87,7 +90,8 @@ static int contents_copy(Unpacker *u, size_t index, const char *name) {
 }
 
 /* Rewrites the entry for its destination. Returns 1, 0 if it is left out, -errno after a message. */
-static int entry_check(Unpacker *u, struct archive_entry *e, size_t index, const char *inner, const char *name) {
+static int entry_check(Unpacker *u, struct archive_entry *e, size_t index, const char *inner,
+                       const char *name) {
         const char *link = sym_archive_entry_hardlink(e), *symlink = sym_archive_entry_symlink(e);
         mode_t type = sym_archive_entry_filetype(e);
 
@@ -131,7 +135,8 @@ static int entry_unpack(Unpacker *u, struct archive_entry *e) {
         if (r < 0 || index >= u->run->n_downloads) {
                 _cleanup_free_ char *safe = text_for_message(given ?: "", 1024);
 
-                return log_error(-EBADMSG, "the download holds '%s', which no file asked for can be called; giving up",
+                return log_error(-EBADMSG,
+                                 "the download holds '%s', which no file asked for can be called; giving up",
                                  safe ?: "");
         }
         name = entry_name_place(u->run->downloads[index].name, inner);
@@ -212,7 +217,8 @@ static int unpack(const Run *run, int fd) {
 
         for (size_t i = 0; i < run->n_downloads; i++)
                 if (!u.arrived[i])
-                        r = log_error(-ENOENT, "--download=%s: the job left no such file or directory", run->downloads[i].path);
+                        r = log_error(-ENOENT, "--download=%s: the job left no such file or directory",
+                                      run->downloads[i].path);
         return r < 0 ? r : 0;
 }
 

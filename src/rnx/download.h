@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a job left, coming back as a tar stream that the job may have forged: nothing of it may land anywhere but at the
- * destinations that the user named. Unpacked by a child process. */
+/* What a job left, coming back as a tar stream that the job may have forged: nothing of it may land
+ * anywhere but at the destinations that the user named. Unpacked by a child process. */
 
 #include <sys/types.h>
 
 #include "run.h"
 
-/* Starts the unpacking of what comes from fd, which stays with the caller. The child ends with 0 if everything came; it keeps none of
- * theirs, since an end of a pipe that it held itself would never be seen. */
+/* Starts the unpacking of what comes from fd, which stays with the caller. The child ends with 0 if
+ * everything came; it keeps none of theirs, since an end of a pipe that it held itself would never be
+ * seen. */
 int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid);

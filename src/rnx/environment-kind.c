@@ -30,7 +30,8 @@ char* environment_config_value(int fd, const char *name, const char *key) {
         return NULL;
 }
 
-/* What stands behind prefix in the name of a file in the directory path, up to one of the characters in end. */
+/* What stands behind prefix in the name of a file in the directory path, up to one of the characters in
+ * end. */
 static char* version_in_name(int fd, const char *path, const char *prefix, const char *end) {
         int sub = openat(fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_closedir_ DIR *d = sub >= 0 ? fdopendir(sub) : NULL;

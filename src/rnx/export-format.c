@@ -99,7 +99,8 @@ static int entry_parse(ExportReader *e, LogEntry *ret) {
                 any = true;
                 equals = memchr(p, '=', (size_t) (newline - p));
                 if (equals) {
-                        field_take(&entry, p, (size_t) (equals - p), equals + 1, (size_t) (newline - equals - 1));
+                        field_take(&entry, p, (size_t) (equals - p), equals + 1,
+                                   (size_t) (newline - equals - 1));
                         p = newline + 1;
                         continue;
                 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Reader of the Journal Export Format, for the few fields of a line of output. Reads as a stream: memory is needed for one
- * entry. */
+/* Reader of the Journal Export Format, for the few fields of a line of output. Reads as a stream: memory
+ * is needed for one entry. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +33,6 @@ typedef struct ExportReader {
 
 void export_reader_done(ExportReader *e);
 
-/* Returns 1, 0 at the end, -EPIPE if the stream ends within an entry, -EBADMSG, -EMSGSIZE, -ENOMEM or an errno of
- * reading. */
+/* Returns 1, 0 at the end, -EPIPE if the stream ends within an entry, -EBADMSG, -EMSGSIZE, -ENOMEM or an
+ * errno of reading. */
 int export_read(ExportReader *e, LogEntry *ret);

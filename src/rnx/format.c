@@ -7,7 +7,8 @@
 #include "quantity.h"
 
 void timestamp_format(uint64_t usec, char ret[static 32]) {
-        /* Lists have many: the local time is looked up once in a quarter of an hour, of which zones differ by multiples. */
+        /* Lists have many: the local time is looked up once in a quarter of an hour, of which zones
+         * differ by multiples. */
         static time_t cached = -1;
         static char prefix[32];
         static unsigned minute;
@@ -24,7 +25,8 @@ void timestamp_format(uint64_t usec, char ret[static 32]) {
                 minute = (unsigned) tm.tm_min;
                 cached = quarter;
         }
-        (void) snprintf(ret, 32, "%.19s:%02u:%02u", prefix, minute + (unsigned) (t % 900 / 60), (unsigned) (t % 60));
+        (void) snprintf(ret, 32, "%.19s:%02u:%02u", prefix, minute + (unsigned) (t % 900 / 60),
+                        (unsigned) (t % 60));
 }
 
 void timestamp_format_precise(uint64_t usec, char ret[static 48]) {
@@ -76,8 +78,8 @@ static int zone_parse(const char *s, long *ret_offset) {
                 return 1;
         if (*s != '+' && *s != '-')
                 return -EINVAL;
-        if ((sscanf(s + 1, "%2u:%2u%n", &h, &m, &n) != 2 && sscanf(s + 1, "%2u%2u%n", &h, &m, &n) != 2) || s[1 + n] ||
-            n < 4 || h > 23 || m > 59)
+        if ((sscanf(s + 1, "%2u:%2u%n", &h, &m, &n) != 2 && sscanf(s + 1, "%2u%2u%n", &h, &m, &n) != 2) ||
+            s[1 + n] || n < 4 || h > 23 || m > 59)
                 return -EINVAL;
         *ret_offset = (long) (h * 3600 + m * 60) * (*s == '-' ? -1 : 1);
         return 1;

@@ -15,8 +15,9 @@ void timestamp_format_precise(uint64_t usec, char ret[static 48]);
 /* "1.234s", "45ms", "2h 30min": a duration as precise as one wants to read it. 0 or -ENOMEM. */
 int duration_format(uint64_t usec, char **ret);
 
-/* What --since= takes: "10min ago" (or "-10min"), "@1700000000", RFC 3339, "YYYY-MM-DD[ HH:MM[:SS]]", "HH:MM[:SS]", "now",
- * "today", "yesterday". now: CLOCK_REALTIME in µs. Times without zone are local. 0, -EINVAL, -ERANGE. */
+/* What --since= takes: "10min ago" (or "-10min"), "@1700000000", RFC 3339, "YYYY-MM-DD[ HH:MM[:SS]]",
+ * "HH:MM[:SS]", "now", "today", "yesterday". now: CLOCK_REALTIME in µs. Times without zone are local. 0,
+ * -EINVAL, -ERANGE. */
 int time_parse(const char *s, uint64_t now, uint64_t *ret);
 
 /* "42", also as unit name. 0 or -EINVAL. */

@@ -176,7 +176,8 @@ void job_path(uint64_t id, char ret[static 64]) {
 }
 
 int job_error_print(uint64_t id, const sd_bus_error *e, int error) {
-        if (sd_bus_error_has_name(e, ERROR_NO_SUCH_JOB) || sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_OBJECT))
+        if (sd_bus_error_has_name(e, ERROR_NO_SUCH_JOB) ||
+            sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 return log_error(-ENOENT, "there is no job %" PRIu64 ", see 'rnx list'", id);
         return bus_error_print(e, error);
 }
@@ -204,7 +205,8 @@ int job_describe(uint64_t id, const char *method, JobRecord *ret, json_object **
         if (r >= 0 && ret)
                 r = job_record_read(reply, ret);
         if (r < 0)
-                return log_error(r, "jobletd sent a record of job %" PRIu64 " that cannot be read: %s", id, strerror(-r));
+                return log_error(r, "jobletd sent a record of job %" PRIu64 " that cannot be read: %s", id,
+                                 strerror(-r));
 
         if (ret_json)
                 *ret_json = TAKE_PTR(json);

@@ -20,7 +20,8 @@ typedef struct JobMount {
 /* Fields are named after the properties; what jobletd did not say is NULL or the value for "not known". */
 typedef struct JobRecord {
         uint64_t id;
-        char *name, *state, *runtime, *unit, *slice, *invocation_id, *working_directory, *network, *allowed_cpus;
+        char *name, *state, *runtime, *unit, *slice, *invocation_id, *working_directory, *network,
+                *allowed_cpus;
         char *result, *reason;
         char **command;
         JobMount *mounts;
@@ -41,8 +42,8 @@ int job_record_read(sd_bus_message *m, JobRecord *ret);
 /* "/org/joblet/job/42" in 64 bytes. */
 void job_path(uint64_t id, char ret[static 64]);
 
-/* Calls Describe() or Wait(). Either of ret and ret_json may be NULL. 0, or a negative errno after a message; -ENOENT
- * if there is no such job. */
+/* Calls Describe() or Wait(). Either of ret and ret_json may be NULL. 0, or a negative errno after a
+ * message; -ENOENT if there is no such job. */
 int job_describe(uint64_t id, const char *method, JobRecord *ret, json_object **ret_json);
 
 /* Like bus_error_print(), but says which job does not exist and returns -ENOENT then. */
@@ -53,7 +54,8 @@ bool job_has_ended(const JobRecord *record);
 /* What rnx exits with for this job. */
 int job_exit_status(const JobRecord *record);
 
-/* Whether the reason tells more than the exit status: all ends but success and the command's own exit code. */
+/* Whether the reason tells more than the exit status: all ends but success and the command's own exit
+ * code. */
 bool job_needs_words(const JobRecord *record);
 
 Colour job_state_colour(const char *state);

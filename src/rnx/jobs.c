@@ -52,7 +52,8 @@ int number_parse(const char *option, const char *s, uint64_t *ret) {
 
 static int state_add(const char *s) {
         static const char *const states[] = {
-                "SCHEDULED", "QUEUED", "INITIALIZING", "RUNNING", "COMPLETED", "FAILED", "STOPPED", "TIMEOUT",
+                "SCHEDULED", "QUEUED", "INITIALIZING", "RUNNING",
+                "COMPLETED", "FAILED", "STOPPED",      "TIMEOUT",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(states); i++)
@@ -89,8 +90,9 @@ typedef struct JobLine {
 } JobLine;
 
 static int line_read(sd_bus_message *m, JobLine *l) {
-        return sd_bus_message_read(m, "(tosssusttti)", &l->id, &l->path, &l->name, &l->state, &l->runtime, &l->owner,
-                                   &l->command, &l->submitted, &l->started, &l->finished, &l->exit_code);
+        return sd_bus_message_read(m, "(tosssusttti)", &l->id, &l->path, &l->name, &l->state, &l->runtime,
+                                   &l->owner, &l->command, &l->submitted, &l->started, &l->finished,
+                                   &l->exit_code);
 }
 
 static uint64_t now_usec(void) {
@@ -108,7 +110,8 @@ static int line_add(Table *t, const JobLine *l, uint64_t now) {
         (void) snprintf(id, sizeof(id), "%" PRIu64, l->id);
         timestamp_format(l->started, started);
         if (l->started > 0) {
-                uint64_t end = l->finished > 0 ? l->finished : now, usec = end > l->started ? end - l->started : 0;
+                uint64_t end = l->finished > 0 ? l->finished : now,
+                         usec = end > l->started ? end - l->started : 0;
 
                 r = duration_format(usec, &duration);
                 if (r < 0)
@@ -130,7 +133,8 @@ static int line_add(Table *t, const JobLine *l, uint64_t now) {
 }
 
 static int list_table(sd_bus_message *m) {
-        static const char *const heads[] = { "ID", "NAME", "STATE", "RUNTIME", "EXIT", "STARTED", "DURATION", "COMMAND" };
+        static const char *const heads[] = { "ID",   "NAME",    "STATE",    "RUNTIME",
+                                             "EXIT", "STARTED", "DURATION", "COMMAND" };
         _cleanup_(table_freep) Table *t = table_new(heads, ELEMENTSOF(heads));
         uint64_t now = now_usec();
         size_t n = 0;

@@ -22,8 +22,8 @@ int json_add_uint(json_object *o, const char *key, uint64_t value); /* UINT64_MA
 /* Bytes that are not UTF-8 become a list of numbers, as journalctl does. NULL on OOM. */
 json_object* json_text(const char *s, size_t size);
 
-/* The properties of an a{sv} at the read pointer: "CPUUsageNSec" becomes "cpu_usage_nsec", what is not known or not yet
- * so becomes null. 0 or a negative errno without a message. */
+/* The properties of an a{sv} at the read pointer: "CPUUsageNSec" becomes "cpu_usage_nsec", what is not
+ * known or not yet so becomes null. 0 or a negative errno without a message. */
 int json_from_properties(sd_bus_message *m, json_object **ret);
 
 /* Prints o as --json= says, with a final newline. 0, or a negative errno after a message. */

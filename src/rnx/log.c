@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* rnx log: lines of stdout go to stdout, lines of stderr to stderr. A stream that breaks off, since jobletd was
- * restarted, is taken up behind the last line that came. */
+/* rnx log: lines of stdout go to stdout, lines of stderr to stderr. A stream that breaks off, since
+ * jobletd was restarted, is taken up behind the last line that came. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -50,7 +50,8 @@ static int since_parse(const char *value) {
         int r;
 
         (void) clock_gettime(CLOCK_REALTIME, &ts);
-        r = time_parse(value, (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000, &arg_query.since_usec);
+        r = time_parse(value, (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000,
+                       &arg_query.since_usec);
         if (r < 0)
                 return log_error(r, "--since=%s: must be a time such as '10min ago', today, 14:30, '2026-11-23 14:30' or "
                                     "@1700000000", value);
@@ -189,7 +190,8 @@ static int line_print(const LogEntry *e) {
         return ferror(f) ? -EIO : 0;
 }
 
-/* Prints one stream to its end. Returns the number of lines in *n, 0 or a negative errno as export_read(). */
+/* Prints one stream to its end. Returns the number of lines in *n, 0 or a negative errno as
+ * export_read(). */
 static int stream_print(int fd, char **cursor, uint64_t *n) {
         _cleanup_(export_reader_done) ExportReader reader = { .fd = fd, .before_wait = outputs_flush };
         _cleanup_free_ char *last = NULL;
@@ -220,8 +222,9 @@ static int stream_print(int fd, char **cursor, uint64_t *n) {
         return r;
 }
 
-/* After a stream has ended: is there more to come? The end of a stream looks the same whether all was delivered or jobletd
- * went away, so a followed log is complete when the job had ended before a stream was opened that then had nothing new. */
+/* After a stream has ended: is there more to come? The end of a stream looks the same whether all was
+ * delivered or jobletd went away, so a followed log is complete when the job had ended before a stream
+ * was opened that then had nothing new. */
 static int more_to_come(uint64_t id, bool broken, uint64_t n, bool *ended, unsigned *n_broken) {
         _cleanup_(job_record_done) JobRecord record = {};
         int r;

@@ -186,7 +186,8 @@ static int help_verb(const Verb *v) {
 
         if (!title)
                 return log_oom();
-        printf("%s [OPTION...]%s%s\n\n%c%s.\n", title, *v->words ? " " : "", v->words, v->help[0] - 'a' + 'A', v->help + 1);
+        printf("%s [OPTION...]%s%s\n\n%c%s.\n", title, *v->words ? " " : "", v->words,
+               v->help[0] - 'a' + 'A', v->help + 1);
         if (v->options) {
                 printf("\nOptions:\n");
                 if (options_print(v->options) < 0)
@@ -209,7 +210,8 @@ static int help_group(const char *group) {
 
                 if (group && !verb_in_group(v, group))
                         continue;
-                if (asprintf(&left, "%s%s%s %s", inner && !group ? v->group : "", inner && !group ? " " : "", v->name, v->words) < 0) {
+                if (asprintf(&left, "%s%s%s %s", inner && !group ? v->group : "", inner && !group ? " " : "",
+                             v->name, v->words) < 0) {
                         left = NULL;
                         return log_oom();
                 }
@@ -264,7 +266,8 @@ static int verb_call(const Verb *v, char **args) {
         if (n < v->words_min)
                 return log_error(-EINVAL, "'%s' needs %s, see '%s --help'", title, v->words, title);
         if (v->words_max >= 0 && n > v->words_max)
-                return log_error(-EINVAL, "'%s' takes no further argument '%s', see '%s --help'", title, args[v->words_max], title);
+                return log_error(-EINVAL, "'%s' takes no further argument '%s', see '%s --help'", title,
+                                 args[v->words_max], title);
         return v->function(n, args);
 }
 
@@ -286,13 +289,15 @@ static int dispatch(char **args, const Verb **ret_verb) {
         }
         if (n == 0) {
                 if (!help_wanted)
-                        return log_error(-EINVAL, "no verb given, see 'rnx%s%s --help'", group ? " " : "", group ?: "");
+                        return log_error(-EINVAL, "no verb given, see 'rnx%s%s --help'", group ? " " : "",
+                                         group ?: "");
                 return help_group(group);
         }
 
         *ret_verb = verb_find(group, args[0]);
         if (!*ret_verb)
-                return log_error(-EINVAL, "unknown verb '%s%s%s', see 'rnx help'", group ?: "", group ? " " : "", args[0]);
+                return log_error(-EINVAL, "unknown verb '%s%s%s', see 'rnx help'", group ?: "",
+                                 group ? " " : "", args[0]);
         return verb_call(*ret_verb, args + 1);
 }
 

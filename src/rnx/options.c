@@ -19,7 +19,8 @@ static bool option_argument_is_optional(const Option *o) {
         return o->argument && o->argument[0] == '[';
 }
 
-static const Option* option_find(const Parser *p, const char *name, size_t size, char letter, OptionHandler *ret) {
+static const Option *option_find(const Parser *p, const char *name, size_t size, char letter,
+                                 OptionHandler *ret) {
         for (size_t i = 0; i < p->n_sets; i++)
                 for (const Option *o = p->sets[i].options; o && o->id != 0; o++) {
                         if (name ? !o->name || strlen(o->name) != size || memcmp(o->name, name, size) != 0 :

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Options as tables: the parser, the refusal of what a verb does not take and the help text all come from them. */
+/* Options as tables: the parser, the refusal of what a verb does not take and the help text all come from
+ * them. */
 
 #include <stdbool.h>
 
@@ -23,9 +24,10 @@ typedef struct OptionSet {
         OptionHandler handler;
 } OptionSet;
 
-/* Takes the options out of args (a NULL-terminated vector, changed in place, borrowed strings) and hands them to the set
- * that knows them; what remains in args are the words. stop_at_word: the first word ends the options. "--" always does.
- * "who" begins the messages ("rnx list"). Returns the number of words or a negative errno after a message. */
+/* Takes the options out of args (a NULL-terminated vector, changed in place, borrowed strings) and hands
+ * them to the set that knows them; what remains in args are the words. stop_at_word: the first word ends
+ * the options. "--" always does. "who" begins the messages ("rnx list"). Returns the number of words or a
+ * negative errno after a message. */
 int options_parse(const char *who, const OptionSet *sets, size_t n_sets, bool stop_at_word, char **args);
 
 /* Lines of a help text. The latter returns 0, or -ENOMEM after a message. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* From files to a tar stream: pax format, since names may be long and times exact. Owners are left out: in the job
- * everything belongs to the job. */
+/* From files to a tar stream: pax format, since names may be long and times exact. Owners are left out:
+ * in the job everything belongs to the job. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -54,7 +54,8 @@ static int contents_write(Packer *p, int fd, const TreeEntry *e, uint64_t size) 
 
                 if (n < 0) {
                         progress_clear(&p->progress);
-                        return log_error(-errno, "%s: cannot read '%s': %s", p->option, e->path, strerror(errno));
+                        return log_error(-errno, "%s: cannot read '%s': %s", p->option, e->path,
+                                         strerror(errno));
                 }
                 if (n == 0) {
                         progress_clear(&p->progress);
@@ -106,7 +107,8 @@ static int header_fill(Packer *p, const TreeEntry *e, const struct stat *st, con
                 ssize_t n = readlinkat(e->dir_fd, e->file, target, sizeof(target) - 1);
 
                 if (n < 0)
-                        return log_error(-errno, "%s: cannot read the link '%s': %s", p->option, e->path, strerror(errno));
+                        return log_error(-errno, "%s: cannot read the link '%s': %s", p->option, e->path,
+                                         strerror(errno));
                 target[n] = 0;
                 sym_archive_entry_copy_symlink(p->entry, target);
         }
@@ -121,9 +123,11 @@ static int pack_one(const TreeEntry *e, void *userdata) {
         int r;
 
         if (S_ISREG(st.st_mode) && !link) {
-                fd = openat(e->dir_fd, e->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (e->follow ? 0 : O_NOFOLLOW));
+                fd = openat(e->dir_fd, e->file,
+                            O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (e->follow ? 0 : O_NOFOLLOW));
                 if (fd < 0 || fstat(fd, &st) < 0)
-                        return log_error(-errno, "%s: cannot read '%s': %s", p->option, e->path, strerror(errno));
+                        return log_error(-errno, "%s: cannot read '%s': %s", p->option, e->path,
+                                         strerror(errno));
                 if (!S_ISREG(st.st_mode))
                         return log_error(-EIO, "%s: '%s' was replaced while it was read", p->option, e->path);
         }
@@ -136,8 +140,8 @@ static int pack_one(const TreeEntry *e, void *userdata) {
         return fd >= 0 ? contents_write(p, fd, e, (uint64_t) st.st_size) : 0;
 }
 
-/* Called in a process of its own, right before its end: nothing is freed. Above all the archive is not, after a failure,
- * for that would write the end mark. */
+/* Called in a process of its own, right before its end: nothing is freed. Above all the archive is not,
+ * after a failure, for that would write the end mark. */
 int pack(const UploadList *l, int fd) {
         Packer p = { .total = l->bytes, .option = "--upload", .progress.label = "Uploading" };
         int r;

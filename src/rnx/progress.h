@@ -14,7 +14,8 @@ typedef struct Progress {
 /* Whether bars are shown at all. */
 bool progress_wanted(void);
 
-/* Draws the bar, ten times a second at most, for bytes done of total. Nothing is shown in the first half second. */
+/* Draws the bar, ten times a second at most, for bytes done of total. Nothing is shown in the first half
+ * second. */
 void progress_update(Progress *p, uint64_t done, uint64_t total);
 
 /* Takes the bar off the screen. */

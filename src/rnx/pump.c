@@ -86,7 +86,8 @@ static ssize_t buffer_write(Pump *p) {
         if (p->to_is_socket)
                 n = send(p->to, p->buffer + p->start, size, MSG_DONTWAIT | MSG_NOSIGNAL);
         else
-                n = write(p->to, p->buffer + p->start, p->to_may_block && size > PAGE_SIZE ? PAGE_SIZE : size);
+                n = write(p->to, p->buffer + p->start,
+                          p->to_may_block && size > PAGE_SIZE ? PAGE_SIZE : size);
         if (n < 0)
                 return -errno;
         p->start += (size_t) n;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Bytes from one descriptor to another, unchanged, without ever waiting: the caller polls. Inherited descriptors are shared
- * with the shell, so their flags are left alone; splice() and send() are told not to wait each time instead. */
+/* Bytes from one descriptor to another, unchanged, without ever waiting: the caller polls. Inherited
+ * descriptors are shared with the shell, so their flags are left alone; splice() and send() are told not
+ * to wait each time instead. */
 
 #include <poll.h>
 #include <stdbool.h>
@@ -39,6 +40,7 @@ static inline bool pump_is_open(const Pump *p) {
 /* Fills in what to wait for; returns how many of the two are used. */
 size_t pump_poll(const Pump *p, struct pollfd ret[static 2]);
 
-/* Moves what can be moved after poll() has filled in fds. Closes the pump at the end of input. Returns 1 while there is more
- * to come, 0 at the end, -EPIPE if nobody reads "to" any more, or another errno of reading or writing; it is closed then. */
+/* Moves what can be moved after poll() has filled in fds. Closes the pump at the end of input. Returns 1
+ * while there is more to come, 0 at the end, -EPIPE if nobody reads "to" any more, or another errno of
+ * reading or writing; it is closed then. */
 int pump_run(Pump *p, const struct pollfd *fds, size_t n_fds);

@@ -8,7 +8,8 @@
 
 /* Of a name of a file: "/old/place" is not in "/old/place2", nor in "~/old/place". */
 static bool is_name_character(char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("._-+~", c));
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               (c && strchr("._-+~", c));
 }
 
 static const Place* place_of(const Relocation *r, const char *path) {
@@ -53,7 +54,8 @@ int relocate_absolute(const Relocation *r, const char *path, char **ret) {
 }
 
 /* The first path in data that leads to a place, and which. */
-static const char* find_place(const Relocation *r, const char *start, const char *data, const char *end, const Place **ret) {
+static const char *find_place(const Relocation *r, const char *start, const char *data, const char *end,
+                              const Place **ret) {
         const char *first = NULL;
 
         for (size_t i = 0; i < r->n_places; i++) {
@@ -61,7 +63,8 @@ static const char* find_place(const Relocation *r, const char *start, const char
                 size_t n = strlen(from);
 
                 while ((p = memmem(p, (size_t) (end - p), from, n)) && (!first || p < first)) {
-                        if ((p == start || !is_name_character(p[-1])) && (p + n == end || !is_name_character(p[n]))) {
+                        if ((p == start || !is_name_character(p[-1])) &&
+                            (p + n == end || !is_name_character(p[n]))) {
                                 first = p;
                                 *ret = r->places + i;
                                 break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Whether a tree that was made for one place works in another, and what of it can be changed so that it does. */
+/* Whether a tree that was made for one place works in another, and what of it can be changed so that it
+ * does. */
 
 #include <stddef.h>
 
@@ -19,24 +20,25 @@ typedef struct Relocation {
         size_t n_places;
 } Relocation;
 
-/* Sets *ret to the path in the tree that an absolute path has become ("" for the tree itself), NULL if it leads elsewhere. 0 or
- * -ENOMEM. */
+/* Sets *ret to the path in the tree that an absolute path has become ("" for the tree itself), NULL if it
+ * leads elsewhere. 0 or -ENOMEM. */
 int relocate_path(const Relocation *r, const char *path, char **ret);
 
 /* The same as an absolute path. */
 int relocate_absolute(const Relocation *r, const char *path, char **ret);
 
-/* Replaces all paths in a text that lead to one of the places. *ret is NULL if there are none. 0 or -ENOMEM. */
+/* Replaces all paths in a text that lead to one of the places. *ret is NULL if there are none. 0 or
+ * -ENOMEM. */
 int relocate_text(const Relocation *r, const char *data, size_t size, char **ret, size_t *ret_size);
 
 /* How often such paths occur in data. */
 size_t relocate_count(const Relocation *r, const char *data, size_t size);
 
-/* The directories of a RPATH (ld.so(8)) of the file at path in the tree, each relative to it where it leads to one of the
- * places. 0 or -ENOMEM. */
+/* The directories of a RPATH (ld.so(8)) of the file at path in the tree, each relative to it where it
+ * leads to one of the places. 0 or -ENOMEM. */
 int relocate_rpath(const Relocation *r, const char *path, const char *rpath, char **ret);
 
-/* Changes what can be changed in the tree dir_fd, a copy: interpreter lines and all other text, links and paths of libraries. Says in
- * *problems what will not work, and which libraries of the host are needed in *host_libraries. 0, or a negative errno after a
- * message. */
+/* Changes what can be changed in the tree dir_fd, a copy: interpreter lines and all other text, links and
+ * paths of libraries. Says in *problems what will not work, and which libraries of the host are needed in
+ * *host_libraries. 0, or a negative errno after a message. */
 int runtime_relocate(const Relocation *r, int dir_fd, char ***problems, char ***host_libraries);

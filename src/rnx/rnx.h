@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The client: what all verbs share. A verb returns a negative errno after it has said why on stderr, or the status to
- * exit with. Data goes to stdout, everything else to stderr, each message one line that begins with "rnx: ". */
+/* The client: what all verbs share. A verb returns a negative errno after it has said why on stderr, or
+ * the status to exit with. Data goes to stdout, everything else to stderr, each message one line that
+ * begins with "rnx: ". */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,9 +2,10 @@
 
 /* rnx run, attached: the pipes, the call, and then nothing but moving bytes until the job has ended.
  *
- *   CALLING  Run() is under way. jobletd replies when the command is about to run; output may come before the reply.
- *   RUNNING  The bus is not looked at. The relay inside the job says over the control socket how the command ended.
- *   ended    All output is drained. Only for what is not plain success jobletd is asked what happened. */
+ *   CALLING  Run() is under way. jobletd replies when the command is about to run; output may come before
+ *   the reply. RUNNING  The bus is not looked at. The relay inside the job says over the control socket
+ *   how the command ended. ended    All output is drained. Only for what is not plain success jobletd is
+ *   asked what happened. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -173,8 +174,8 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr)
         return 1;
 }
 
-/* Makes the call or looks for its reply. The same RequestId in each call makes it one job. Returns 0, or after a message a
- * negative errno or what to exit with. */
+/* Makes the call or looks for its reply. The same RequestId in each call makes it one job. Returns 0, or
+ * after a message a negative errno or what to exit with. */
 static int attach_call(Attach *a, sd_bus_message **reply) {
         _cleanup_message_ sd_bus_message *m = NULL;
         sd_bus *bus;
@@ -223,7 +224,8 @@ static void on_control(Attach *a) {
                         return;
                 a->notice = notice;
                 a->ended = true;
-                a->delivered = notice.event == RELAY_EXITED || notice.event == RELAY_SIGNALED || notice.event == RELAY_FAILED;
+                a->delivered = notice.event == RELAY_EXITED || notice.event == RELAY_SIGNALED ||
+                               notice.event == RELAY_FAILED;
         }
         if (a->ended)
                 pump_close(&a->in);
@@ -286,8 +288,8 @@ static bool output_is_idle(const Pump *p) {
         return !p->ready && p->start == p->end;
 }
 
-/* How long to wait for more output of a job that has ended; -1: as long as it takes. Normally not at all, not even for the
- * relay to close the pipes. */
+/* How long to wait for more output of a job that has ended; -1: as long as it takes. Normally not at all,
+ * not even for the relay to close the pipes. */
 static int rest_timeout(const Attach *a) {
         if (!a->ended || a->download_fd >= 0 || !output_is_idle(&a->out) || !output_is_idle(&a->err))
                 return -1;
@@ -428,7 +430,8 @@ static int downloads_missing(const Attach *a) {
         if (a->unpacker > 0 || (a->notice.event != RELAY_EXITED && a->notice.event != RELAY_SIGNALED))
                 return 0;
         for (size_t i = 0; i < a->run->n_downloads; i++)
-                (void) log_error(0, "--download=%s: the job left no such file or directory", a->run->downloads[i].path);
+                (void) log_error(0, "--download=%s: the job left no such file or directory",
+                                 a->run->downloads[i].path);
         return a->run->n_downloads > 0 ? -ENOENT : 0;
 }
 

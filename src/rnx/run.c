@@ -115,7 +115,8 @@ static int environment_add(const char *where, const char *entry) {
                 if (!environment_name_is_valid(entry))
                         return log_error(-EINVAL, "%s: '%s' is not the name of a variable", where, entry);
                 if (!value)
-                        return log_error(-EINVAL, "%s: the variable %s is not set here, write %s=VALUE", where, entry, entry);
+                        return log_error(-EINVAL, "%s: the variable %s is not set here, write %s=VALUE",
+                                         where, entry, entry);
                 if (asprintf(&copied, "%s=%s", entry, value) < 0) {
                         copied = NULL;
                         return log_oom();
@@ -163,7 +164,8 @@ static int environment_file_read(const char *path) {
         return 0;
 }
 
-/* Where DEST puts a file called base: as cp(1), into DEST if that is a directory, else under the name DEST. */
+/* Where DEST puts a file called base: as cp(1), into DEST if that is a directory, else under the name
+ * DEST. */
 static int download_locate(const char *value, const char *destination, const char *base, Download *d) {
         _cleanup_free_ char *parent = NULL;
         size_t n = destination ? strlen(destination) : 0;
@@ -185,9 +187,11 @@ static int download_locate(const char *value, const char *destination, const cha
 
         d->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (d->parent_fd < 0)
-                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value, parent, strerror(errno));
+                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value,
+                                 parent, strerror(errno));
         if (faccessat(d->parent_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
-                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value, parent, strerror(errno));
+                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value,
+                                 parent, strerror(errno));
         return 0;
 }
 
@@ -209,7 +213,8 @@ static int download_add(const char *value) {
         if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
                 return log_error(-EINVAL, "--download=%s: must name a file or directory of the job, as PATH or PATH:DEST", value);
         if (colon && !colon[1])
-                return log_error(-EINVAL, "--download=%s: nothing follows the colon, write PATH or PATH:DEST", value);
+                return log_error(-EINVAL,
+                                 "--download=%s: nothing follows the colon, write PATH or PATH:DEST", value);
         r = download_locate(value, colon ? colon + 1 : NULL, base, &d);
         if (r < 0)
                 return r;

@@ -29,8 +29,8 @@ typedef struct Run {
         bool dry_run;
 } Run;
 
-/* Descriptors that go to jobletd; -EBADF where there is none. Kept until the job is accepted, since the call may have to be
- * repeated. */
+/* Descriptors that go to jobletd; -EBADF where there is none. Kept until the job is accepted, since the
+ * call may have to be repeated. */
 typedef struct RunFds {
         int stdin_fd, stdout_fd, stderr_fd, control_fd, upload_fd, download_fd;
 } RunFds;

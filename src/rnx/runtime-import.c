@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* rnx runtime import: a runtime out of a directory that a user has. What it makes is a copy with a runtime.yml, meant for its place
- * in /opt/joblet/runtimes: the runtime is visible there in every job, so nothing needs to be mounted. */
+/* rnx runtime import: a runtime out of a directory that a user has. What it makes is a copy with a
+ * runtime.yml, meant for its place in /opt/joblet/runtimes: the runtime is visible there in every job, so
+ * nothing needs to be mounted. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -90,10 +91,11 @@ static bool is_below(const char *path, const char *directory) {
         return strncmp(path, directory, n) == 0 && (path[n] == 0 || path[n] == '/');
 }
 
-/* A virtual environment has no interpreter, but says where it is. That of the system cannot be brought along, being strewn over
- * /usr; any other is a directory of its own. */
+/* A virtual environment has no interpreter, but says where it is. That of the system cannot be brought
+ * along, being strewn over /usr; any other is a directory of its own. */
 static int find_base(Import *i) {
-        _cleanup_free_ char *bin = environment_config_value(i->source_fd, "pyvenv.cfg", "home"), *place = NULL;
+        _cleanup_free_ char *bin = environment_config_value(i->source_fd, "pyvenv.cfg", "home"),
+                            *place = NULL;
         const char *slash = bin ? strrchr(bin, '/') : NULL;
 
         if (!slash || slash == bin || *bin != '/')
@@ -117,7 +119,9 @@ static int import_examine(Import *i) {
         if (!arg_name)
                 return log_error(-EINVAL, "a runtime needs a name: --name=NAME");
         if (!runtime_name_is_valid(arg_name))
-                return log_error(-EINVAL, "--name=%s: must be made of letters, digits, '.', '_', '+' and '-'", arg_name);
+                return log_error(-EINVAL,
+                                 "--name=%s: must be made of letters, digits, '.', '_', '+' and '-'",
+                                 arg_name);
         i->real = realpath(i->source, NULL);
         i->source_fd = open(i->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (i->source_fd < 0 || !i->real)
@@ -134,7 +138,8 @@ static int import_examine(Import *i) {
         if (!i->language)
                 return log_oom();
         if (!runtime_name_is_valid(i->language))
-                return log_error(-EINVAL, "'%s' cannot be the name of a language: --language=NAME", i->language);
+                return log_error(-EINVAL, "'%s' cannot be the name of a language: --language=NAME",
+                                 i->language);
         if (asprintf(&i->home, RUNTIMES_PATH "/%s/%s", i->language, arg_name) < 0) {
                 i->home = NULL;
                 return log_oom();
@@ -158,7 +163,8 @@ static int copy_tree(Import *i, const char *from, const char *to) {
                 return log_error(r, "%s: %s", from, message ?: strerror(-r));
         for (size_t k = 0; k < t->n_items; k++)
                 if (t->items[k].type == FILE_SPECIAL &&
-                    strv_extendf(&i->problems, "%s: a special file, which a package cannot hold", t->items[k].path) < 0)
+                    strv_extendf(&i->problems, "%s: a special file, which a package cannot hold",
+                                 t->items[k].path) < 0)
                         return log_oom();
         return tree_copy(t, from_fd, to_fd);
 }
@@ -194,13 +200,16 @@ static int import_write_manifest(const Import *i, int fd) {
         f = open_memstream(&text, &n);
         if (!f)
                 return log_oom();
-        fprintf(f, "# Made by rnx runtime import; what each key means: runtime.yml(5).\n"
-                   "name: \"%s\"\ntype: \"system\"\nversion: \"%s\"\ndescription: \"Imported from %s\"\n\n"
-                   "environment:\n  PATH_PREPEND: \"%s/bin\"\n", arg_name, i->version, i->kind ? i->kind->title : "a directory", i->home);
+        fprintf(f,
+                "# Made by rnx runtime import; what each key means: runtime.yml(5).\n"
+                "name: \"%s\"\ntype: \"system\"\nversion: \"%s\"\ndescription: \"Imported from %s\"\n\n"
+                "environment:\n  PATH_PREPEND: \"%s/bin\"\n",
+                arg_name, i->version, i->kind ? i->kind->title : "a directory", i->home);
         if (i->kind && i->kind->home)
                 fprintf(f, "  %s: \"%s\"\n", i->kind->home, i->home);
         STRV_FOREACH(l, i->host_libraries)
-                fprintf(f, "%s#   %s\n", l == i->host_libraries ? "\n# Needs these libraries of the host:\n" : "", *l);
+                fprintf(f, "%s#   %s\n",
+                        l == i->host_libraries ? "\n# Needs these libraries of the host:\n" : "", *l);
         fprintf(f, "\nrequirements:\n  architectures: [\"%s\"]\n", u.machine);
         if (fclose(f) != 0)
                 return log_oom();
@@ -248,7 +257,8 @@ static int import_make(Import *i, const char *to) {
                 return log_error(-errno, "cannot open '%s': %s", to, strerror(errno));
         r = import_relocate(i, fd);
         if (r >= 0 && faccessat(fd, "bin/conda-unpack", F_OK, 0) >= 0 &&
-            strv_extend(&i->problems, "bin/conda-unpack: run it in the directory that is imported, before the import") < 0)
+            strv_extend(&i->problems,
+                        "bin/conda-unpack: run it in the directory that is imported, before the import") < 0)
                 r = log_oom();
         return r < 0 ? r : import_write_manifest(i, fd);
 }
@@ -288,7 +298,8 @@ static int import_print(const Import *i, const char *to) {
                 return 0;
         }
         o = json_object_new_object();
-        if (!o || add_list(o, "problems", i->problems) < 0 || add_list(o, "host_libraries", i->host_libraries) < 0 ||
+        if (!o || add_list(o, "problems", i->problems) < 0 ||
+            add_list(o, "host_libraries", i->host_libraries) < 0 ||
             json_add_string(o, "runtime", arg_name) < 0 || json_add_string(o, "language", i->language) < 0 ||
             json_add_string(o, "version", i->version) < 0 || json_add_string(o, "directory", to) < 0)
                 return log_oom();

@@ -36,7 +36,8 @@ int runtime_pack_option(int id, const char *value) {
         return 0;
 }
 
-/* What joblet-package says at its end: "ok" and two names, or "error N" and why; before that perhaps "warning" and why. */
+/* What joblet-package says at its end: "ok" and two names, or "error N" and why; before that perhaps
+ * "warning" and why. */
 static int parse_report(char *report, char **ret_language, char **ret_name) {
         char *lines[8] = {};
         size_t n = 0;
@@ -76,7 +77,8 @@ int runtime_pack(const PackRequest *request, int fd, char **ret_language, char *
                 return r;
         if (strv_extend(&argv, PKGLIBEXECDIR "/joblet-package") < 0 || strv_extend(&argv, "pack") < 0 ||
             strv_extend(&argv, request->directory) < 0 || strv_extend(&argv, request->language ?: "-") < 0 ||
-            strv_extend(&argv, request->name ?: "-") < 0 || (request->store && strv_extend(&argv, "--store") < 0) ||
+            strv_extend(&argv, request->name ?: "-") < 0 ||
+            (request->store && strv_extend(&argv, "--store") < 0) ||
             (progress_fd >= 0 && strv_extend(&argv, "--progress") < 0))
                 return log_oom();
         pid = program_start(argv, -EBADF, fd, report_fd, progress_fd);
@@ -103,7 +105,8 @@ static int packed_print(const char *path, int fd) {
                 printf("Packed: %s (%s)\n", path, size);
                 return 0;
         }
-        if (!o || json_add_string(o, "package", path) < 0 || json_add_uint(o, "size", (uint64_t) st.st_size) < 0)
+        if (!o || json_add_string(o, "package", path) < 0 ||
+            json_add_uint(o, "size", (uint64_t) st.st_size) < 0)
                 return log_oom();
         return json_print(stdout, o);
 }
@@ -115,15 +118,18 @@ static int pack_to_file(const PackRequest *request, const char *output) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        if (asprintf(&temporary, "%.*s.rnx-pack-XXXXXX", slash ? (int) (slash + 1 - output) : 0, output ?: "") < 0) {
+        if (asprintf(&temporary, "%.*s.rnx-pack-XXXXXX", slash ? (int) (slash + 1 - output) : 0,
+                     output ?: "") < 0) {
                 temporary = NULL;
                 return log_oom();
         }
         fd = mkostemp(temporary, O_CLOEXEC);
         if (fd < 0)
-                return log_error(-errno, "cannot create a file beside '%s': %s", output ?: "the package", strerror(errno));
+                return log_error(-errno, "cannot create a file beside '%s': %s", output ?: "the package",
+                                 strerror(errno));
         r = runtime_pack(request, fd, NULL, &name);
-        if (r >= 0 && (output ? (path = strdup(output)) == NULL : asprintf(&path, "%s-runtime.zip", name) < 0))
+        if (r >= 0 &&
+            (output ? (path = strdup(output)) == NULL : asprintf(&path, "%s-runtime.zip", name) < 0))
                 r = log_oom();
         if (r >= 0 && (fchmod(fd, 0644) < 0 || rename(temporary, path) < 0))
                 r = log_error(-errno, "cannot create '%s': %s", path, strerror(errno));

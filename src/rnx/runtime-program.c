@@ -73,8 +73,8 @@ pid_t program_start(char *const *argv, int stdin_fd, int stdout_fd, int stderr_f
         if (pid == 0) {
                 int error = STDERR_FILENO;
 
-                if (move_fd(stdin_fd, STDIN_FILENO) && move_fd(stdout_fd, STDOUT_FILENO) && move_fd(stderr_fd, error) &&
-                    move_fd(progress_fd, 3)) {
+                if (move_fd(stdin_fd, STDIN_FILENO) && move_fd(stdout_fd, STDOUT_FILENO) &&
+                    move_fd(stderr_fd, error) && move_fd(progress_fd, 3)) {
                         (void) signal(SIGPIPE, SIG_DFL);
                         (void) execv(argv[0], argv);
                 }

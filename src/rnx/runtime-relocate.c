@@ -68,7 +68,8 @@ static int replace_file(const Walk *w, const FileItem *item, const char *text, s
         return fd < 0 ? -errno : atomic_file_write_at(fd, slash ? slash + 1 : item->path, text, size, mode, false);
 }
 
-/* Whether path is a file that everybody on this host can read: then it is no secret that a runtime would give away. */
+/* Whether path is a file that everybody on this host can read: then it is no secret that a runtime would
+ * give away. */
 static bool everybody_reads(const char *path) {
         _cleanup_free_ char *p = strdup(path);
         struct stat st;
@@ -115,7 +116,8 @@ static int relocate_link(const Walk *w, const FileItem *item) {
                 real = realpath(item->target, NULL);
                 if (real && everybody_reads(real))
                         return materialize(w, item, real);
-                return note(w, item->path, "a link to ", item->target, ", which is not part of it; put the file itself there");
+                return note(w, item->path, "a link to ", item->target,
+                            ", which is not part of it; put the file itself there");
         }
         if (unlinkat(w->dir_fd, item->path, 0) < 0 || symlinkat(target, w->dir_fd, item->path) < 0)
                 return -errno;
@@ -124,7 +126,8 @@ static int relocate_link(const Walk *w, const FileItem *item) {
 
 /* "#!/somewhere/bin/python -u" */
 static int check_interpreter(const Contents *c) {
-        const char *end = memchr(c->data, '\n', c->size < LINE_MAX_SHEBANG ? c->size : LINE_MAX_SHEBANG), *start = c->data + 2;
+        const char *end = memchr(c->data, '\n', c->size < LINE_MAX_SHEBANG ? c->size : LINE_MAX_SHEBANG),
+                   *start = c->data + 2;
         _cleanup_free_ char *name = NULL, *inside = NULL;
         int r;
 
@@ -172,7 +175,8 @@ static int relocate_rpath_in_memory(Contents *c, const char *rpath) {
         if (strcmp(relative, rpath) == 0)
                 return 0;
         if (strlen(relative) > n)
-                return note(c->walk, c->item->path, "looks for its libraries in ", rpath, ", and has no space for their new place; "
+                return note(c->walk, c->item->path, "looks for its libraries in ", rpath,
+                            ", and has no space for their new place; "
                             "change that with patchelf --set-rpath '$ORIGIN/...'");
         memset(c->data + (rpath - c->data), 0, n);
         memcpy(c->data + (rpath - c->data), relative, strlen(relative));
@@ -193,7 +197,8 @@ static bool in_tree(const FileTree *t, const char *name) {
 /* The C library is on every host that runs the interpreter at all. */
 static bool is_c_library(const char *name) {
         static const char *const prefixes[] = {
-                "ld-linux", "libc.so.", "libdl.so.", "libm.so.", "libpthread.so.", "libresolv.so.", "librt.so.", "libutil.so.",
+                "ld-linux",       "libc.so.",      "libdl.so.", "libm.so.",
+                "libpthread.so.", "libresolv.so.", "librt.so.", "libutil.so.",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(prefixes); i++)

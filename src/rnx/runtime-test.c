@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* rnx runtime test: a real job in the runtime, in which a program for its language looks at what runtime.yml promises. */
+/* rnx runtime test: a real job in the runtime, in which a program for its language looks at what
+ * runtime.yml promises. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -68,8 +69,9 @@ static int make_arguments(const Probe *p, json_object *runtime, char ***ret) {
                 r = strv_extend(&argv, "run");
         if (r >= 0)
                 r = strv_extendf(&argv, "--runtime=%s", runtime_string(runtime, "name"));
-        for (const char *const *w = (const char *const []) { "-n", TEST_TIMEOUT, "--name=runtime-test", "--", "sh", "-c", p->runner, "sh",
-                                                             script, NULL }; r >= 0 && *w; w++)
+        for (const char *const *w = (const char *const[]) { "-n", TEST_TIMEOUT, "--name=runtime-test", "--",
+                                                           "sh", "-c", p->runner, "sh", script, NULL };
+             r >= 0 && *w; w++)
                 r = strv_extend(&argv, *w);
         (void) json_object_object_get_ex(runtime, "packages", &packages);
         for (size_t i = 0; r >= 0 && packages && i < json_object_array_length(packages); i++)
@@ -122,7 +124,8 @@ static void lines_print(const char *prefix, char *text) {
 static int result_json(const char *name, const TestResult *t) {
         _cleanup_json_ json_object *o = json_object_new_object();
 
-        if (!o || json_add_string(o, "runtime", name) < 0 || json_add(o, "passed", json_object_new_boolean(t->status == 0)) < 0 ||
+        if (!o || json_add_string(o, "runtime", name) < 0 ||
+            json_add(o, "passed", json_object_new_boolean(t->status == 0)) < 0 ||
             json_add(o, "exit_code", json_object_new_int(t->status)) < 0 ||
             json_add(o, "output", json_text(t->output, strlen(t->output))) < 0 ||
             json_add(o, "error", t->status == 0 ? NULL : json_text(t->errors, strlen(t->errors))) < 0)

@@ -22,8 +22,8 @@ typedef struct RuntimeLine {
 } RuntimeLine;
 
 static int line_read(sd_bus_message *m, RuntimeLine *l) {
-        return sd_bus_message_read(m, "(osssstss)", &l->path, &l->name, &l->display_name, &l->version, &l->type,
-                                   &l->size, &l->description, &l->problem);
+        return sd_bus_message_read(m, "(osssstss)", &l->path, &l->name, &l->display_name, &l->version,
+                                   &l->type, &l->size, &l->description, &l->problem);
 }
 
 static int line_add(Table *t, const RuntimeLine *l) {
@@ -91,9 +91,11 @@ static int list_json(sd_bus_message *m) {
                         json_object_put(o);
                         return -ENOMEM;
                 }
-                if (json_add_string(o, "name", l.name) < 0 || json_add_string(o, "display_name", l.display_name) < 0 ||
+                if (json_add_string(o, "name", l.name) < 0 ||
+                    json_add_string(o, "display_name", l.display_name) < 0 ||
                     json_add_string(o, "version", l.version) < 0 || json_add_string(o, "type", l.type) < 0 ||
-                    json_add_uint(o, "size", l.size) < 0 || json_add_string(o, "description", l.description) < 0 ||
+                    json_add_uint(o, "size", l.size) < 0 ||
+                    json_add_string(o, "description", l.description) < 0 ||
                     json_add_string(o, "problem", *l.problem ? l.problem : NULL) < 0)
                         return -ENOMEM;
         }
@@ -181,7 +183,8 @@ static int info_architectures(json_object *list, char **ret) {
 
 static int info_print(json_object *o, const char *name) {
         _cleanup_free_ char *architectures = NULL;
-        const char *min = runtime_string(o, "min_memory"), *recommended = runtime_string(o, "recommended_memory");
+        const char *min = runtime_string(o, "min_memory"),
+                   *recommended = runtime_string(o, "recommended_memory");
         json_object *packages = info_list(o, "packages");
         int r;
 

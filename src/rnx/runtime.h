@@ -11,14 +11,14 @@ int runtime_describe(const char *name, json_object **ret);
 /* A string of it, "" if there is none. */
 const char* runtime_string(json_object *o, const char *key);
 
-/* A bar on the terminal, drawn by a process of its own from lines "DONE TOTAL" that are written to *ret_fd; -EBADF if nobody
- * looks. */
+/* A bar on the terminal, drawn by a process of its own from lines "DONE TOTAL" that are written to
+ * *ret_fd; -EBADF if nobody looks. */
 int progress_start(const char *label, int *ret_fd, pid_t *ret_pid);
 /* The descriptor must be closed everywhere. */
 void progress_end(pid_t pid);
 
-/* A program is started with the given standard descriptors (-EBADF: ours), and progress_fd as 3. Returns its process or a
- * negative errno after a message. */
+/* A program is started with the given standard descriptors (-EBADF: ours), and progress_fd as 3. Returns
+ * its process or a negative errno after a message. */
 pid_t program_start(char *const *argv, int stdin_fd, int stdout_fd, int stderr_fd, int progress_fd);
 /* Its exit status, 128+N for a signal. */
 int program_wait(pid_t pid);
@@ -33,11 +33,12 @@ typedef struct PackRequest {
         bool store;                  /* do not compress */
 } PackRequest;
 
-/* Writes the package of a directory to an empty file. ret_name and ret_language may be NULL. 0, or a negative errno after a
- * message. */
+/* Writes the package of a directory to an empty file. ret_name and ret_language may be NULL. 0, or a
+ * negative errno after a message. */
 int runtime_pack(const PackRequest *request, int fd, char **ret_language, char **ret_name);
 
-/* Installs the package that is read from fd; label is for messages. 0, or a negative errno after a message. */
+/* Installs the package that is read from fd; label is for messages. 0, or a negative errno after a
+ * message. */
 int runtime_install(int fd, const char *label);
 
 /* Whether path is a directory with a runtime.yml. */

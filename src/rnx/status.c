@@ -93,8 +93,8 @@ static void head_print(const JobRecord *j) {
 
         if (shell_quote(j->command, &command) >= 0)
                 safe = text_for_message(command, 4096);
-        printf("%s%s%s %" PRIu64 "%s%s - %s\n", colour(c), dot, colour(COLOUR_NORMAL), j->id, name && *name ? " " : "", name ?: "",
-               safe ?: "");
+        printf("%s%s%s %" PRIu64 "%s%s - %s\n", colour(c), dot, colour(COLOUR_NORMAL), j->id,
+               name && *name ? " " : "", name ?: "", safe ?: "");
         printf("%11s: %s%s%s\n", "State", colour(c), j->state, colour(COLOUR_NORMAL));
 }
 
@@ -108,12 +108,14 @@ static void times_print(const JobRecord *j) {
                 field_print("Submitted", "%s", text);
         timestamp_format(j->started_usec, text);
         if (*text && !job_has_ended(j) && now >= j->started_usec + USEC_PER_SEC)
-                field_print("Started", "%s; %s ago", text, span_text((now - j->started_usec) / USEC_PER_SEC * USEC_PER_SEC, &span));
+                field_print("Started", "%s; %s ago", text,
+                            span_text((now - j->started_usec) / USEC_PER_SEC * USEC_PER_SEC, &span));
         else if (*text)
                 field_print("Started", "%s", text);
         timestamp_format(j->finished_usec, text);
         if (*text && j->started_usec > 0 && j->finished_usec >= j->started_usec)
-                field_print("Ended", "%s; took %s", text, span_text(j->finished_usec - j->started_usec, &span));
+                field_print("Ended", "%s; took %s", text,
+                            span_text(j->finished_usec - j->started_usec, &span));
         else if (*text)
                 field_print("Ended", "%s", text);
 }
@@ -123,14 +125,16 @@ static void result_print(const JobRecord *j) {
 
         if (!job_has_ended(j))
                 return;
-        field_print("Result", "%s (exit status %i)%s%s", j->result, job_exit_status(j), reason ? ": " : "", reason ?: "");
+        field_print("Result", "%s (exit status %i)%s%s", j->result, job_exit_status(j), reason ? ": " : "",
+                    reason ?: "");
 }
 
 static void resources_print(const JobRecord *j) {
         _cleanup_free_ char *a = NULL, *b = NULL;
 
         if (j->memory_max != UINT64_MAX && j->memory_peak != UINT64_MAX)
-                field_print("Memory", "peak %s of %s", size_text(j->memory_peak, &a), size_text(j->memory_max, &b));
+                field_print("Memory", "peak %s of %s", size_text(j->memory_peak, &a),
+                            size_text(j->memory_max, &b));
         else if (j->memory_max != UINT64_MAX)
                 field_print("Memory", "limit %s", size_text(j->memory_max, &b));
         else if (j->memory_peak != UINT64_MAX)
@@ -143,7 +147,8 @@ static void resources_print(const JobRecord *j) {
         if (j->allowed_cpus && *j->allowed_cpus)
                 field_print("CPUs", "%s", j->allowed_cpus);
         if (j->io_read_bytes != UINT64_MAX || j->io_write_bytes != UINT64_MAX)
-                field_print("IO", "read %s, written %s", size_text(j->io_read_bytes, &a), size_text(j->io_write_bytes, &b));
+                field_print("IO", "read %s, written %s", size_text(j->io_read_bytes, &a),
+                            size_text(j->io_write_bytes, &b));
         if (j->timeout_usec != UINT64_MAX)
                 field_print("Timeout", "%s", span_text(j->timeout_usec, &a));
 }
@@ -157,7 +162,8 @@ static void block_print(const JobRecord *j) {
         times_print(j);
         field_print("Runtime", "%s", runtime);
         if (j->unit && *j->unit)
-                field_print("Unit", "%s (see also: systemctl status %.*s)", j->unit, (int) strcspn(j->unit, "."), j->unit);
+                field_print("Unit", "%s (see also: systemctl status %.*s)", j->unit,
+                            (int) strcspn(j->unit, "."), j->unit);
         if (pw)
                 field_print("Owner", "%s (%" PRIu32 ")", pw->pw_name, j->owner);
         else
@@ -172,8 +178,8 @@ static void block_print(const JobRecord *j) {
                 const JobMount *m = j->mounts + i;
                 bool options = m->options[0];
 
-                field_print(i == 0 ? "Mounts" : "", "%s%s%s%s%s%s", m->source, m->source[0] ? " on " : "", m->target,
-                            options ? " (" : "", m->options, options ? ")" : "");
+                field_print(i == 0 ? "Mounts" : "", "%s%s%s%s%s%s", m->source, m->source[0] ? " on " : "",
+                            m->target, options ? " (" : "", m->options, options ? ")" : "");
         }
 }
 

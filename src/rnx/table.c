@@ -150,7 +150,8 @@ static void spaces_print(unsigned n) {
         (void) fwrite_unlocked(spaces, 1, n, stdout);
 }
 
-static void cell_print(const Table *t, size_t column, const char *text, unsigned width, Colour c, unsigned *left) {
+static void cell_print(const Table *t, size_t column, const char *text, unsigned width, Colour c,
+                       unsigned *left) {
         bool last = column + 1 == t->n_columns;
         unsigned pad = t->widths[column] - width;
         const char *more = "";

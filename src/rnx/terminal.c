@@ -29,7 +29,8 @@ unsigned terminal_columns(void) {
                         return (unsigned) n;
         }
         /* stderr stays with the terminal when a pager took stdout. */
-        if (ioctl(pager_is_open() ? STDERR_FILENO : STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        if (ioctl(pager_is_open() ? STDERR_FILENO : STDOUT_FILENO, TIOCGWINSZ, &size) < 0 ||
+            size.ws_col == 0)
                 return 80;
         return size.ws_col;
 }

@@ -26,7 +26,8 @@ static int copy_contents(Copy *c, int from, int to) {
         for (;;) {
                 ssize_t n = share ? copy_file_range(from, NULL, to, NULL, CHUNK, 0) : sendfile(to, from, NULL, CHUNK);
 
-                if (n < 0 && share && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)) {
+                if (n < 0 && share &&
+                    (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)) {
                         share = false;
                         continue;
                 }

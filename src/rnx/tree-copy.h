@@ -3,7 +3,7 @@
 
 #include "file-tree.h"
 
-/* Copies all items of a tree, which were found below from_fd, into the empty directory to_fd: contents, permissions, times and
- * links as they are, with a bar on terminals. Special files are left out, further names of a file become files. 0, or a
- * negative errno after a message. */
+/* Copies all items of a tree, which were found below from_fd, into the empty directory to_fd: contents,
+ * permissions, times and links as they are, with a bar on terminals. Special files are left out, further
+ * names of a file become files. 0, or a negative errno after a message. */
 int tree_copy(const FileTree *t, int from_fd, int to_fd);

@@ -18,7 +18,8 @@ typedef struct Walk {
         void *userdata;
 } Walk;
 
-static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *path, const char *name, unsigned depth);
+static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *path, const char *name,
+                      unsigned depth);
 
 static int names_compare(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
@@ -41,7 +42,8 @@ static int names_read(int fd, char ***ret) {
                 e = readdir(d);
                 if (!e)
                         break;
-                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strv_extend(&names, e->d_name) < 0)
+                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+                    strv_extend(&names, e->d_name) < 0)
                         return -ENOMEM;
         }
         if (errno != 0)
@@ -85,7 +87,8 @@ static const char* type_name(mode_t mode) {
         return S_ISSOCK(mode) ? "a socket" : S_ISFIFO(mode) ? "a FIFO" : "a device";
 }
 
-static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *path, const char *name, unsigned depth) {
+static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *path, const char *name,
+                      unsigned depth) {
         int r, nofollow = w->follow && depth == 0 ? 0 : AT_SYMLINK_NOFOLLOW;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -94,15 +97,17 @@ static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *p
         if (fstatat(dir_fd, file, &st, nofollow) < 0)
                 return log_error(-errno, "%s=%s: %s", w->option, path, strerror(errno));
         if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode))
-                return log_error(-EINVAL, "%s: '%s' is %s; only files, directories and links can be uploaded", w->option, path,
-                                 type_name(st.st_mode));
+                return log_error(-EINVAL,
+                                 "%s: '%s' is %s; only files, directories and links can be uploaded",
+                                 w->option, path, type_name(st.st_mode));
         if (S_ISREG(st.st_mode) && faccessat(dir_fd, file, R_OK, AT_EACCESS) < 0)
                 return log_error(-errno, "%s: cannot read '%s': %s", w->option, path, strerror(errno));
 
         if (S_ISDIR(st.st_mode)) {
                 fd = openat(dir_fd, file, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (nofollow ? O_NOFOLLOW : 0));
                 if (fd < 0)
-                        return log_error(-errno, "%s: cannot read the directory '%s': %s", w->option, path, strerror(errno));
+                        return log_error(-errno, "%s: cannot read the directory '%s': %s", w->option, path,
+                                         strerror(errno));
         }
         r = w->function(&e, w->userdata);
         if (r < 0)
@@ -110,7 +115,8 @@ static int entry_walk(const Walk *w, int dir_fd, const char *file, const char *p
         return fd >= 0 ? directory_walk(w, fd, path, name, depth) : 0;
 }
 
-int tree_walk(const char *option, const char *path, const char *name, bool follow, TreeFunction function, void *userdata) {
+int tree_walk(const char *option, const char *path, const char *name, bool follow, TreeFunction function,
+              void *userdata) {
         const Walk w = { .option = option, .follow = follow, .function = function, .userdata = userdata };
 
         return entry_walk(&w, AT_FDCWD, path, path, name, 0);

@@ -18,11 +18,12 @@ typedef struct TreeEntry {
 
 typedef int (*TreeFunction)(const TreeEntry *e, void *userdata);
 
-/* Calls function for path and all below, directories first, in the order of their names. What cannot be uploaded ends
- * the walk. With follow, a link at path itself means what it points to. Returns 0, or a negative errno after a message;
- * option begins the messages. */
-int tree_walk(const char *option, const char *path, const char *name, bool follow, TreeFunction function, void *userdata);
+/* Calls function for path and all below, directories first, in the order of their names. What cannot be
+ * uploaded ends the walk. With follow, a link at path itself means what it points to. Returns 0, or a
+ * negative errno after a message; option begins the messages. */
+int tree_walk(const char *option, const char *path, const char *name, bool follow, TreeFunction function,
+              void *userdata);
 
-/* Writes all as a tar stream, with a progress bar if stderr is a terminal. After a failure the stream has no end mark, by
- * which its reader knows. */
+/* Writes all as a tar stream, with a progress bar if stderr is a terminal. After a failure the stream has
+ * no end mark, by which its reader knows. */
 int pack(const UploadList *l, int fd);

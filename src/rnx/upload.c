@@ -40,8 +40,8 @@ static int list_append(UploadList *l, const char *option, char *path, char *name
         }
         for (size_t i = 0; i < l->n_uploads; i++)
                 if (strcmp(l->uploads[i].name, name) == 0) {
-                        r = log_error(-EEXIST, "%s=%s: '%s' and '%s' would both be /work/%s in the job", option, path,
-                                      l->uploads[i].path, path, name);
+                        r = log_error(-EEXIST, "%s=%s: '%s' and '%s' would both be /work/%s in the job",
+                                      option, path, l->uploads[i].path, path, name);
                         upload_done(&u);
                         return r;
                 }

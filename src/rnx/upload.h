@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Files that go into /work of a job: found and checked first, then packed as a tar stream by a child process, so that
- * neither a slow disk nor a slow job holds up anything else. */
+/* Files that go into /work of a job: found and checked first, then packed as a tar stream by a child
+ * process, so that neither a slow disk nor a slow job holds up anything else. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,8 +25,9 @@ typedef struct UploadList {
 
 void upload_list_done(UploadList *l);
 
-/* --upload=PATH: a file or a directory under its base name; --upload-dir=PATH: what is in the directory. Two sources of
- * one name are refused, and so is what is neither file nor directory nor link, in any depth. */
+/* --upload=PATH: a file or a directory under its base name; --upload-dir=PATH: what is in the directory.
+ * Two sources of one name are refused, and so is what is neither file nor directory nor link, in any
+ * depth. */
 int upload_add(UploadList *l, const char *path);
 int upload_add_contents(UploadList *l, const char *path);
 

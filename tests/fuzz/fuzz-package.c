@@ -13,9 +13,10 @@ static void check_plan(const PackagePlan *p) {
                 const FileItem *item = p->tree->items + i;
 
                 /* What the rules promise to whoever carries out the plan. */
-                if (!*item->path || *item->path == '/' || strstr(item->path, "//") || strchr(item->path, '\\') ||
-                    strncmp(item->path, "../", 3) == 0 || strstr(item->path, "/../") || item->mode & ~0755U ||
-                    item->type == FILE_SPECIAL || (item->type == FILE_LINK && !item->target))
+                if (!*item->path || *item->path == '/' || strstr(item->path, "//") ||
+                    strchr(item->path, '\\') || strncmp(item->path, "../", 3) == 0 ||
+                    strstr(item->path, "/../") || item->mode & ~0755U || item->type == FILE_SPECIAL ||
+                    (item->type == FILE_LINK && !item->target))
                         abort();
                 if (i > 0 && file_path_compare(item[-1].path, item->path) >= 0)
                         abort();

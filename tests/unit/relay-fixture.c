@@ -72,7 +72,8 @@ int relay_test_teardown(void **state) {
         return 0;
 }
 
-_Noreturn static void relay_child(const RelayTest *t, int program_fd, int daemon_fd, int out_fd, int err_fd, char **argv) {
+_Noreturn static void relay_child(const RelayTest *t, int program_fd, int daemon_fd, int out_fd, int err_fd,
+                                  char **argv) {
         (void) setenv("JOBLET_TEST_WORK", t->work, 1);
         (void) setenv("INVOCATION_ID", INVOCATION, 1);
         (void) setenv("NOTIFY_SOCKET", "/nowhere", 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Runs the real relay as its daemon, its client and its journal. Usage: relay_spawn(), relay_go(), relay_collect(). */
+/* Runs the real relay as its daemon, its client and its journal. Usage: relay_spawn(), relay_go(),
+ * relay_collect(). */
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -148,10 +148,13 @@ static void test_cases(void **state) {
                 };
 
                 assert_int_equal(record_conclude(r, &e), 0);
-                if (r->state != c->state || r->result != c->result || r->exit_code != c->exit_code || r->exit_signal != c->exit_signal ||
-                    record_exit_status(r) != c->exit_status || !r->reason != !c->reason || (c->reason && strcmp(r->reason, c->reason) != 0))
-                        fail_msg("%s: %s, %s, code %d, signal %d, status %d: %s", c->what, job_state_to_string(r->state), job_result_to_string(r->result),
-                                 r->exit_code, r->exit_signal, record_exit_status(r), r->reason ?: "(no reason)");
+                if (r->state != c->state || r->result != c->result || r->exit_code != c->exit_code ||
+                    r->exit_signal != c->exit_signal || record_exit_status(r) != c->exit_status ||
+                    !r->reason != !c->reason || (c->reason && strcmp(r->reason, c->reason) != 0))
+                        fail_msg("%s: %s, %s, code %d, signal %d, status %d: %s", c->what,
+                                 job_state_to_string(r->state), job_result_to_string(r->result),
+                                 r->exit_code, r->exit_signal, record_exit_status(r),
+                                 r->reason ?: "(no reason)");
         }
 }
 

@@ -5,7 +5,8 @@
 #include "journal-lines.h"
 #include "test.h"
 
-/* Feeds text in chunks of each size up to its own, and flushes at the end: the records are the same every time. */
+/* Feeds text in chunks of each size up to its own, and flushes at the end: the records are the same every
+ * time. */
 static void assert_lines(const char *text, size_t size, const char *expected, size_t expected_size) {
         for (size_t chunk = 1; chunk <= size; chunk += size > 1000 ? size / 7 : 1) {
                 _cleanup_(journal_lines_done) JournalLines j = { .priority = 6 };

@@ -73,7 +73,8 @@ static void check_valid(const char *path, const char *data, size_t size) {
                 assert_true(path_compare(m->mounts[i - 1].target, m->mounts[i].target) <= 0);
 }
 
-/* A file may say in its first line how the message begins, after the file's name: "# expect: LINE: KEY: rule". */
+/* A file may say in its first line how the message begins, after the file's name: "# expect: LINE: KEY:
+ * rule". */
 static void check_refused(const char *path, const char *data, size_t size) {
         static const char mark[] = "# expect: ";
         _cleanup_free_ char *message = NULL, *expected = NULL;
@@ -156,7 +157,8 @@ static void test_python_example(void **state) {
 }
 
 static void test_other_examples(void **state) {
-        _cleanup_(manifest_freep) Manifest *node = load_valid("nodejs-18-full"), *custom = load_valid("my-custom-runtime"),
+        _cleanup_(manifest_freep) Manifest *node = load_valid("nodejs-18-full"),
+                                           *custom = load_valid("my-custom-runtime"),
                                            *shorter = load_valid("python-3.11-ml-short");
 
         assert_int_equal(node->type, RUNTIME_MANAGED);

@@ -196,9 +196,12 @@ static void test_mounts_of_a_runtime(void **state) {
         make(42, true);
         assert_mount("/opt", PLAN_TMPFS, NULL);
         assert_mount(top, PLAN_BIND_READ_ONLY, top);
-        assert_mount("/usr/local/lib", PLAN_BIND_READ_ONLY, "/opt/joblet/runtimes/python/python-3.11-ml/lib");
-        assert_mount("/usr/local/bin/python3", PLAN_BIND_READ_ONLY, "/opt/joblet/runtimes/python/python-3.11-ml/bin/python3");
-        assert_mount("/usr/local/bin/pip", PLAN_BIND_READ_ONLY, "/opt/joblet/runtimes/python/python-3.11-ml/bin/pip");
+        assert_mount("/usr/local/lib", PLAN_BIND_READ_ONLY,
+                     "/opt/joblet/runtimes/python/python-3.11-ml/lib");
+        assert_mount("/usr/local/bin/python3", PLAN_BIND_READ_ONLY,
+                     "/opt/joblet/runtimes/python/python-3.11-ml/bin/python3");
+        assert_mount("/usr/local/bin/pip", PLAN_BIND_READ_ONLY,
+                     "/opt/joblet/runtimes/python/python-3.11-ml/bin/pip");
         assert_null(find_mount("/usr/local/bin"));
         assert_null(find_mount("/srv"));
         /* Parents before what is in them */
@@ -228,14 +231,16 @@ static void test_root_of_a_runtime(void **state) {
 
 static void test_environment(void **state) {
         make(42, false);
-        assert_string_equal(value_of("PATH"), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        assert_string_equal(value_of("PATH"),
+                            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         assert_string_equal(value_of("HOME"), "/work");
         assert_string_equal(value_of("USER"), "joblet-u1000");
         assert_string_equal(value_of("JOBLET_JOB_ID"), "42");
         assert_null(value_of("JOBLET_RUNTIME"));
 
         make(42, true);
-        assert_string_equal(value_of("PATH"), "/opt/x/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        assert_string_equal(value_of("PATH"),
+                            "/opt/x/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         assert_string_equal(value_of("LD_LIBRARY_PATH"), "/usr/local/lib"); /* nothing there to go before */
         assert_string_equal(value_of("LITERAL"), "$HOME");
         assert_string_equal(value_of("JOBLET_RUNTIME"), "python-3.11-ml");
@@ -265,7 +270,8 @@ static void test_runtime_that_does_not_fit(void **state) {
         make(1, true); /* exactly enough */
         request->memory_max = UINT64_MAX;
         policy.memory_total = GIB / 4;
-        refused(true, -EINVAL, "runtime python:3.11-ml needs at least 512.0MB of memory, this host has 256.0MB");
+        refused(true, -EINVAL,
+                "runtime python:3.11-ml needs at least 512.0MB of memory, this host has 256.0MB");
         make(1, false);
 }
 
@@ -274,16 +280,19 @@ static void test_limits_that_cannot_be_kept(void **state) {
         policy.has_memory = policy.has_cpu = policy.has_cpuset = false;
         make(1, false);
         assert_int_equal(request_set_memory_max(request, GIB, NULL), 0);
-        refused(false, -EOPNOTSUPP, "--max-memory: this host cannot enforce it, its control groups lack the memory controller; "
-                                    "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)");
+        refused(false, -EOPNOTSUPP,
+                "--max-memory: this host cannot enforce it, its control groups lack the memory controller; "
+                "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)");
         request->memory_max = UINT64_MAX;
         assert_int_equal(request_set_cpu_percent(request, 50, NULL), 0);
-        refused(false, -EOPNOTSUPP, "--max-cpu: this host cannot enforce it, its control groups lack the cpu controller; "
-                                    "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)");
+        refused(false, -EOPNOTSUPP,
+                "--max-cpu: this host cannot enforce it, its control groups lack the cpu controller; "
+                "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)");
         request->cpu_percent = 0;
         assert_int_equal(request_set_cpus(request, "0-3", NULL), 0);
-        refused(false, -EOPNOTSUPP, "--cpu-cores: this host cannot enforce it, its control groups lack the cpuset controller; "
-                                    "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)");
+        refused(false, -EOPNOTSUPP,
+                "--cpu-cores: this host cannot enforce it, its control groups lack the cpuset controller; "
+                "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)");
         policy.accept_unenforced_limits = true;
         make(1, false);
         assert_string_equal(plan->cpus, "0-3");
@@ -325,7 +334,8 @@ static void test_properties(void **state) {
         assert_setting("RootDirectory", "/usr/lib/joblet/root");
         assert_setting("EnvironmentFiles", plan->environment_file);
         assert_setting("Environment", NULL); /* any user can read it */
-        assert_setting("LogExtraFields", "JOBLET_JOB_ID=42\nJOBLET_RUNTIME=python-3.11-ml\nJOBLET_OWNER_UID=1000");
+        assert_setting("LogExtraFields",
+                       "JOBLET_JOB_ID=42\nJOBLET_RUNTIME=python-3.11-ml\nJOBLET_OWNER_UID=1000");
         assert_setting("WorkingDirectory", NULL); /* the relay goes there */
         assert_setting("PrivateNetwork", "yes");
         assert_setting("IPAddressDeny", "any");

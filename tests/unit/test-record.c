@@ -139,7 +139,8 @@ static void test_broken(void **state) {
                 int q = record_parse(broken[i], true, &r);
 
                 /* A missing newline after END is no harm */
-                if (strcmp(broken[i] + strlen(broken[i]) - (strlen(broken[i]) > 3 ? 3 : strlen(broken[i])), "END") == 0)
+                if (strcmp(broken[i] + strlen(broken[i]) - (strlen(broken[i]) > 3 ? 3 : strlen(broken[i])),
+                           "END") == 0)
                         assert_int_equal(q, 0);
                 else if (q != -EBADMSG)
                         fail_msg("taken: %s", broken[i]);
@@ -162,7 +163,8 @@ static void test_garbage(void **state) {
                 _cleanup_free_ char *text = strdup(full), *again = NULL;
 
                 for (unsigned i = 0; i < 1 + round % 4; i++)
-                        text[(unsigned) rand_r(&seed) % (sizeof full - 1)] = (char) (rand_r(&seed) % 255 + 1);
+                        text[(unsigned) rand_r(&seed) % (sizeof full - 1)] =
+                                (char) (rand_r(&seed) % 255 + 1);
                 if (record_parse(text, true, &r) < 0)
                         continue;
                 assert_true(r->id > 0);

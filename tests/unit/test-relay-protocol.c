@@ -36,7 +36,8 @@ static void test_notices(void **state) {
 /* Every event has a text, and none another's. */
 static void test_every_event(void **state) {
         for (int i = 0; i < _RELAY_EVENT_MAX; i++) {
-                const RelayNotice n = { .event = (RelayEvent) i, .code = i == RELAY_FAILED ? 125 : i == RELAY_SIGNALED };
+                const RelayNotice n = { .event = (RelayEvent) i,
+                                        .code = i == RELAY_FAILED ? 125 : i == RELAY_SIGNALED };
                 _cleanup_(relay_notice_done) RelayNotice parsed = {};
                 _cleanup_free_ char *packet = NULL;
 
@@ -134,7 +135,8 @@ static void test_go(void **state) {
         assert_true(same_file(received.stdin_fd, go.stdin_fd));
         assert_true(same_file(received.control_fd, go.control_fd));
         assert_true(same_file(received.outcome_fd, go.outcome_fd));
-        assert_true(received.stdout_fd < 0 && received.stderr_fd < 0 && received.upload_fd < 0 && received.download_fd < 0);
+        assert_true(received.stdout_fd < 0 && received.stderr_fd < 0 && received.upload_fd < 0 &&
+                    received.download_fd < 0);
         assert_string_equal(received.workdir, go.workdir);
         assert_int_equal(strv_length(received.download), 2);
         assert_string_equal(received.download[0], "/work/x=y");
@@ -155,7 +157,8 @@ static void test_go_refused(void **state) {
         RelayGo go;
 
         for (size_t i = 0; i < ELEMENTSOF(packets); i++) {
-                int fds[] = { open("/dev/null", O_RDONLY | O_CLOEXEC), open("/dev/null", O_RDONLY | O_CLOEXEC) };
+                int fds[] = { open("/dev/null", O_RDONLY | O_CLOEXEC),
+                              open("/dev/null", O_RDONLY | O_CLOEXEC) };
 
                 assert_int_equal(relay_go_parse(packets[i], fds, ELEMENTSOF(fds), &go), -EBADMSG);
                 assert_int_equal(count_fds(), before);

@@ -27,7 +27,8 @@ static void pattern(uint64_t seed, uint64_t position, char *ret, size_t size) {
 
         while (position < end) {
                 uint64_t word = pattern_word((seed << 40) + position / 8);
-                size_t skip = position % 8, n = end - position < 8 - skip ? (size_t) (end - position) : 8 - skip;
+                size_t skip = position % 8,
+                       n = end - position < 8 - skip ? (size_t) (end - position) : 8 - skip;
 
                 memcpy(ret, (char*) &word + skip, n);
                 ret += n;
@@ -119,7 +120,8 @@ static void test_byte_exact(void **state) {
 static void test_binary_after_text(void **state) {
         RelayTest *t = *state;
 
-        relay_run(t, WITH_CLIENT, "echo text; printf part; sleep 0.2; printf '\\0\\n'; sleep 0.2; echo more");
+        relay_run(t, WITH_CLIENT,
+                  "echo text; printf part; sleep 0.2; printf '\\0\\n'; sleep 0.2; echo more");
         assert_memory_equal(t->out.data, "text\npart\0\nmore\n", 16);
         assert_int_equal(t->out.size, 16);
         assert_memory_equal(t->journal[0].data, "<6>text\n<6>part\0", 16);
@@ -131,7 +133,8 @@ static void test_limit(void **state) {
         static const char note[] = "<5>joblet: more than 64 MiB of output, the rest (";
         RelayTest *t = *state;
 
-        relay_run(t, WITH_CLIENT, "yes 0123456789012345678901234567890123456789012345678901234567890123456789 |"
+        relay_run(t, WITH_CLIENT,
+                  "yes 0123456789012345678901234567890123456789012345678901234567890123456789 |"
                   "head -c 80000000; exit 2");
         assert_int_equal(t->exit_code, 2);
         assert_int_equal(t->out.size, 80000000);
@@ -193,7 +196,8 @@ static void test_client_dies(void **state) {
         RelayTest *t = *state;
         const char *p;
 
-        relay_spawn(t, "sh", "-c", "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i + 1)); sleep 0.002; done; exit 5", NULL);
+        relay_spawn(t, "sh", "-c",
+                    "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i + 1)); sleep 0.002; done; exit 5", NULL);
         relay_go(t, WITH_CLIENT);
         relay_read_until(t, 100);
         relay_vanish(t);
@@ -207,7 +211,8 @@ static void test_client_dies(void **state) {
 /* The client dies while its pipe is full: what it had not taken is not lost either. */
 static void test_client_dies_with_binary(void **state) {
         RelayTest *t = *state;
-        static const char note[] = "<5>joblet: binary output, not copied to the journal (", line[] = "<6>abcdefg\n";
+        static const char note[] = "<5>joblet: binary output, not copied to the journal (",
+                          line[] = "<6>abcdefg\n";
         const char *p;
         size_t lines;
         int n;

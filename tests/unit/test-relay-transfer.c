@@ -40,7 +40,8 @@ static size_t make_archive(const Item *items, size_t n_items) {
         assert_non_null(a);
         assert_non_null(e);
         assert_int_equal(archive_write_set_format_pax(a), ARCHIVE_OK);
-        assert_int_equal(archive_write_open_memory(a, archive_data, sizeof(archive_data), &used), ARCHIVE_OK);
+        assert_int_equal(archive_write_open_memory(a, archive_data, sizeof(archive_data), &used),
+                         ARCHIVE_OK);
         for (const Item *i = items; i < items + n_items; i++) {
                 archive_entry_clear(e);
                 archive_entry_copy_pathname(e, i->name);
@@ -187,7 +188,8 @@ static void test_upload_just_fits(void **state) {
 
 /* The client dies in the middle, at whatever byte: the command is never started with half of its files. */
 static void test_upload_cut_off(void **state) {
-        static const Item items[] = { FILE_ITEM("a", "12345"), SYMLINK_ITEM("l", "a"), FILE_ITEM(LONG_NAME, "x") };
+        static const Item items[] = { FILE_ITEM("a", "12345"), SYMLINK_ITEM("l", "a"),
+                                      FILE_ITEM(LONG_NAME, "x") };
         size_t size = make_archive(items, ELEMENTSOF(items));
 
         /* The end mark is the last thing but zeros. */
@@ -216,7 +218,8 @@ static void test_upload_garbage(void **state) {
         t->upload_size = 4096;
         relay_run(t, WITH_CLIENT | WITH_UPLOAD, "echo ran");
         assert_notices(t, RELAY_FAILED, 125);
-        assert_string_equal(t->client[0].text, "the upload is no complete archive: a header has a wrong checksum");
+        assert_string_equal(t->client[0].text,
+                            "the upload is no complete archive: a header has a wrong checksum");
 }
 
 /* Ctrl-C while files are on their way. */
@@ -285,7 +288,8 @@ static void test_download(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(paths); i++)
                 assert_int_equal(strv_extend(&t->go.download, paths[i]), 0);
         relay_run(t, WITH_CLIENT | WITH_DOWNLOAD,
-                  "mkdir -p out/none out/sub/" LONG_DIRECTORY "; echo x >out/sub/" LONG_NAME "; printf 123 >out/f\n"
+                  "mkdir -p out/none out/sub/" LONG_DIRECTORY "; echo x >out/sub/" LONG_NAME
+                  "; printf 123 >out/f\n"
                   "chmod 2750 out/f; ln -s /etc/passwd out/l; mkfifo out/p; cd /; exit 3");
         assert_notices(t, RELAY_EXITED, 3);
         list = list_download(t);
@@ -344,7 +348,8 @@ static void test_download_abandoned(void **state) {
         assert_int_equal(t->exit_code, 3);
 }
 
-/* A client that takes nothing of it does not keep the job from being stopped; how the command ended is not touched. */
+/* A client that takes nothing of it does not keep the job from being stopped; how the command ended is
+ * not touched. */
 static void test_download_stopped(void **state) {
         RelayTest *t = *state;
         int fd;

@@ -74,7 +74,8 @@ static void test_command(void **state) {
 
         memset(large, 'x', REQUEST_COMMAND_MAX);
         large[REQUEST_COMMAND_MAX] = 0;
-        assert_refused(request_set_command(request, (char *[]) { large, NULL }, &message), "command", "--upload");
+        assert_refused(request_set_command(request, (char *[]) { large, NULL }, &message), "command",
+                       "--upload");
         large[REQUEST_COMMAND_MAX - 1] = 0;
         assert_int_equal(request_set_command(request, (char *[]) { large, NULL }, &message), 0);
         assert_int_equal(strv_length(request->command), 1);
@@ -99,7 +100,8 @@ static void test_runtime(void **state) {
         assert_int_equal(request_set_runtime(request, "python:3.11+ml", &message), 0);
         assert_string_equal(request->runtime, "python:3.11+ml");
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-                assert_refused(request_set_runtime(request, bad[i], &message), "--runtime", "rnx runtime list");
+                assert_refused(request_set_runtime(request, bad[i], &message), "--runtime",
+                               "rnx runtime list");
 }
 
 static void test_limits(void **state) {
@@ -112,7 +114,8 @@ static void test_limits(void **state) {
         assert_int_equal(request_set_cpu_percent(request, REQUEST_CPU_PERCENT_MAX, &message), 0);
         assert_int_equal(request->cpu_percent, REQUEST_CPU_PERCENT_MAX);
         assert_refused(request_set_cpu_percent(request, 0, &message), "--max-cpu", "0");
-        assert_refused(request_set_cpu_percent(request, REQUEST_CPU_PERCENT_MAX + 1, &message), "--max-cpu", "1000001");
+        assert_refused(request_set_cpu_percent(request, REQUEST_CPU_PERCENT_MAX + 1, &message), "--max-cpu",
+                       "1000001");
 
         assert_int_equal(request_set_timeout(request, 1, &message), 0);
         assert_int_equal(request->timeout_usec, 1);
@@ -140,7 +143,10 @@ static void test_environment(void **state) {
         assert_string_equal(request->environment[0], "A=b\n\tc");
         assert_string_equal(request->environment[1], "_1=");
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-                assert_refused(request_set_environment(request, (char *[]) { (char*) "OK=1", (char*) bad[i], NULL }, &message), "--env", NULL);
+                assert_refused(request_set_environment(request,
+                                                       (char *[]) { (char*) "OK=1", (char*) bad[i], NULL },
+                                                       &message),
+                               "--env", NULL);
 
         for (unsigned i = 0; i < 130; i++)
                 assert_int_equal(strv_extendf(&large, "A%u=%01000d", i, 0), 0);
@@ -199,7 +205,9 @@ static void test_download(void **state) {
 }
 
 static void test_request_id(void **state) {
-        static const char *const bad[] = { "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0", "0123456789ABCDEF0123456789abcdef",
+        static const char *const bad[] = { "", "0123456789abcdef0123456789abcde",
+                                           "0123456789abcdef0123456789abcdef0",
+                                           "0123456789ABCDEF0123456789abcdef",
                                            "0123456789abcdef0123456789abcdeg" };
 
         assert_int_equal(request_set_request_id(request, "0123456789abcdef0123456789abcdef", &message), 0);

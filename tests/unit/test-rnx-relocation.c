@@ -52,8 +52,10 @@ static void assert_text(const char *text, const char *expected) {
 }
 
 static void test_text(void **state) {
-        assert_text("#!/root/env/bin/python -u\nprint('/root/env')\n", "#!/opt/r/bin/python -u\nprint('/opt/r')\n");
-        assert_text("home = /root/.pyenv/versions/3.11.7/bin\nexecutable = /root/env/bin/python", "home = /opt/r/base/bin\nexecutable = /opt/r/bin/python");
+        assert_text("#!/root/env/bin/python -u\nprint('/root/env')\n",
+                    "#!/opt/r/bin/python -u\nprint('/opt/r')\n");
+        assert_text("home = /root/.pyenv/versions/3.11.7/bin\nexecutable = /root/env/bin/python",
+                    "home = /opt/r/base/bin\nexecutable = /opt/r/bin/python");
         assert_text("file:///root/env/x", "file:///opt/r/x");
         assert_text("/root/env", "/opt/r");
         assert_text("/root/env2 ~/root/env /root/env-old /root/env.d", NULL);
@@ -74,7 +76,8 @@ static void test_rpath(void **state) {
         assert_rpath("bin/python", "/root/env/lib", "$ORIGIN/../lib");
         assert_rpath("base/bin/python3.11", "/root/.pyenv/versions/3.11.7/lib", "$ORIGIN/../lib");
         assert_rpath("lib/a/b/x.so", "/root/env/lib", "$ORIGIN/../..");
-        assert_rpath("lib/x.so", "/root/env/lib:/usr/lib/x:/root/env/lib64", "$ORIGIN:/usr/lib/x:$ORIGIN/../lib64");
+        assert_rpath("lib/x.so", "/root/env/lib:/usr/lib/x:/root/env/lib64",
+                     "$ORIGIN:/usr/lib/x:$ORIGIN/../lib64");
         assert_rpath("lib/x.so", "/root/env/lib/deep/er", "$ORIGIN/deep/er");
         assert_rpath("x.so", "/root/env", "$ORIGIN");
         assert_rpath("bin/x", "/root/env", "$ORIGIN/..");

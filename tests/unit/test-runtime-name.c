@@ -50,8 +50,8 @@ static void test_normalize(void **state) {
                 { "my-node-1",         "my-node-1"         },
         };
         static const char *const broken[] = {
-                "", ":", "java:", ":17", "a:b:c", "java: 17", " java:17", "java:17\n", "a/b", "..", "java:-17", "java:+x",
-                "j\xc3\xa4va:1",
+                "",          ":",   "java:", ":17",      "a:b:c",   "java: 17",      " java:17",
+                "java:17\n", "a/b", "..",    "java:-17", "java:+x", "j\xc3\xa4va:1",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(same); i++) {

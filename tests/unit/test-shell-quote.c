@@ -21,7 +21,8 @@ static void test_forms(void **state) {
         check(WORDS((char*) "a", (char*) "b c", (char*) ""), "a 'b c' ''");
         check(WORDS((char*) "--name=x:/y,z@%+-_."), "--name=x:/y,z@%+-_.");
         check(WORDS((char*) "it's"), "'it'\\''s'");
-        check(WORDS((char*) "$HOME", (char*) "a\\b", (char*) "*", (char*) "~", (char*) "#"), "'$HOME' 'a\\b' '*' '~' '#'");
+        check(WORDS((char*) "$HOME", (char*) "a\\b", (char*) "*", (char*) "~", (char*) "#"),
+              "'$HOME' 'a\\b' '*' '~' '#'");
         check(WORDS((char*) "two\nlines"), "$'two\\nlines'");
         check(WORDS((char*) "\t'\\\033\x7f"), "$'\\t\\'\\\\\\033\\177'");
         check(WORDS((char*) "\n1"), "$'\\n1'"); /* a digit after an escape is none of it */
@@ -47,7 +48,8 @@ static void test_bash_reads_the_same(void **state) {
 
         if (access("/bin/bash", X_OK) < 0)
                 skip();
-        assert_true(asprintf(&command, "exec /bin/bash -c 'eval \"set -- $LINE\"; printf \"%%s\\0\" \"$@\"'") > 0);
+        assert_true(asprintf(&command,
+                             "exec /bin/bash -c 'eval \"set -- $LINE\"; printf \"%%s\\0\" \"$@\"'") > 0);
         assert_int_equal(setenv("LINE", line, 1), 0);
         f = popen(command, "r");
         assert_non_null(f);
