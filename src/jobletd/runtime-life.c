@@ -141,17 +141,40 @@ static const char* leftover_kind(const char *entry, const char *kind) {
         return found;
 }
 
-static bool is_used(const Manager *m, const char *language, const char *entry, const char *end) {
-        _cleanup_free_ char *name = strndup(entry + 2, (size_t) (end - entry - 2)), *display = NULL;
-        uint64_t id = strtoull(end + strlen(".replaced."), NULL, 10);
+/* Whether jobs up to id_max run in the runtime of that name, or nobody knows. */
+static bool is_used(const Manager *m, const char *language, const char *name, uint64_t id_max) {
+        _cleanup_free_ char *display = NULL;
 
-        if (!name || runtime_name_display(language, name, &display) < 0)
-                return true;
-        return runtime_count_jobs(m, display, id, NULL) > 0;
+        return runtime_name_display(language, name, &display) < 0 || runtime_count_jobs(m, display, id_max, NULL) > 0;
+}
+
+/* Sets *ret to whether an entry of the directory fd may go. */
+static int check_leftover(Manager *m, int fd, const char *language, const char *entry, bool unfinished, bool *ret) {
+        const char *replaced = leftover_kind(entry, "replaced"), *end = replaced;
+        _cleanup_free_ char *name = NULL;
+        uint64_t id_max = UINT64_MAX;
+
+        if (replaced)
+                id_max = strtoull(replaced + strlen(".replaced."), NULL, 10);
+        else if (unfinished)
+                end = leftover_kind(entry, "new");
+        if (!end) {
+                *ret = unfinished && leftover_kind(entry, "removed");
+                return 0;
+        }
+        name = strndup(entry + 2, (size_t) (end - entry - 2));
+        if (!name)
+                return -ENOMEM;
+        *ret = !is_used(m, language, name, id_max);
+        if (*ret)
+                return 0;
+        sweep_wanted = true;
+        /* A daemon that was killed between the two renames of replace() has left the old tree with the name of the new one. */
+        return replaced ? 0 : move_away(m, fd, entry, name, "replaced", NULL);
 }
 
 /* Collects what may go from one directory. */
-static int find_leftovers(const Manager *m, const char *language, bool unfinished, char ***ret) {
+static int find_leftovers(Manager *m, const char *language, bool unfinished, char ***ret) {
         _cleanup_closedir_ DIR *d = NULL;
         int fd = open_language(language);
         struct dirent *de;
@@ -165,11 +188,10 @@ static int find_leftovers(const Manager *m, const char *language, bool unfinishe
                 return -ENOMEM;
         }
         while (r >= 0 && (de = readdir(d))) {
-                const char *replaced = leftover_kind(de->d_name, "replaced");
+                bool may_go = false;
 
-                if (replaced && is_used(m, language, de->d_name, replaced))
-                        sweep_wanted = true;
-                else if (replaced || (unfinished && (leftover_kind(de->d_name, "new") || leftover_kind(de->d_name, "removed"))))
+                r = check_leftover(m, dirfd(d), language, de->d_name, unfinished, &may_go);
+                if (r >= 0 && may_go)
                         r = strv_extend(ret, de->d_name);
         }
         return r;

@@ -230,7 +230,7 @@ test_jobs_of_others_are_closed() {
         id=$(detached alice --name=private sh -c 'echo secret; exec sleep 60')
         wait_until 10 in_log "$id" secret
         for verb in status log stop delete wait; do
-                assert_exit $([ "$verb" = wait ] && echo 125 || echo 1) as_user bob rnx "$verb" "$id"
+                assert_exit "$([ "$verb" = wait ] && echo 125 || echo 1)" as_user bob rnx "$verb" "$id"
                 assert_one_line "$output"
                 assert_no_match "$output" secret
         done

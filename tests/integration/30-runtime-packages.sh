@@ -36,7 +36,7 @@ END
 }
 
 nothing_left() {
-        [ -z "$(in_machine find $store -name '.#*')" ]
+        [ -z "$(in_machine find "$store" -name '.#*')" ]
 }
 
 setup() {
@@ -244,6 +244,24 @@ test_replacing_does_not_disturb_running_jobs() {
         # the newer job has the new tree, so nobody needs the old one any more
         wait_until 10 nothing_left
         in_machine rnx stop "$new"
+}
+
+# Between the two renames of a replacement the old tree has the name that the new one had.
+test_a_daemon_killed_while_it_replaces() {
+        local old
+
+        make_runtime t-half old
+        in_machine rnx runtime install /root/src/t-half
+        old=$(detached alice --runtime=t-half sh -c 'echo up; while [ ! -e go ]; do tool >/dev/null && cat /usr/local/bin/data >/dev/null || exit 9; sleep 0.05; done; tool')
+        wait_until 10 in_log "$old" up
+        in_machine systemctl stop joblet.service
+        in_machine sh -euc "cd $store/t && mv t-half .#t-half.new.0badcafe && cp -a .#t-half.new.0badcafe t-half && mkdir .#t-other.new.0badcafe"
+        in_machine systemctl start joblet.service
+        wait_until 10 in_machine test ! -e "$store/t/.#t-other.new.0badcafe"
+        assert_eq "$(rnx run --runtime=t-half tool)" old
+        in_machine touch "/var/lib/joblet/work/$old/go"
+        assert_exit 0 rnx wait "$old"
+        wait_until 10 nothing_left
 }
 
 test_remove_is_refused_while_in_use() {
