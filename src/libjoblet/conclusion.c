@@ -51,7 +51,7 @@ static int conclude_timeout(Record *r) {
 }
 
 static int conclude_oom(Record *r) {
-        _cleanup_free_ char *limit = NULL;
+        _cleanup_free_ char *limit = NULL, *recommended = NULL;
         int q;
 
         conclude(r, JOB_FAILED, JOB_RESULT_OOM);
@@ -60,9 +60,16 @@ static int conclude_oom(Record *r) {
         if (r->memory_max == UINT64_MAX)
                 return message_set(&r->reason, 0, "was killed because the host ran out of memory");
         q = size_format(r->memory_max, &limit);
+        if (q >= 0 && r->memory_recommended > r->memory_max)
+                q = size_format(r->memory_recommended, &recommended);
         if (q < 0)
                 return q;
-        return message_set(&r->reason, 0, "was killed by its memory limit of %s; raise --max-memory if it needs more", limit);
+        if (recommended)
+                return message_set(&r->reason, 0,
+                                   "was killed by its memory limit of %s; raise --max-memory, %s recommends %s",
+                                   limit, r->runtime ?: "the runtime", recommended);
+        return message_set(&r->reason, 0,
+                           "was killed by its memory limit of %s; raise --max-memory if it needs more", limit);
 }
 
 static int conclude_outcome(Record *r, const RelayNotice *n, bool terminated) {

@@ -201,6 +201,7 @@ int plan_new(const Request *request, const Runtime *runtime, const Policy *polic
                 .id = subject.id,
                 .owner = subject.owner,
                 .systemd_version = policy->systemd_version,
+                .memory_recommended = runtime ? runtime->manifest->recommended_memory : 0,
         };
 
         r = set_names(p, request, runtime, policy);

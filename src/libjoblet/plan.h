@@ -72,6 +72,7 @@ typedef struct Plan {
         char *workspace;    /* on the host, or NULL */
 
         uint64_t memory_max;
+        uint64_t memory_recommended; /* by the runtime, for who asks why it was not enough; 0 if it does not say */
         uint32_t cpu_percent;
         char *cpus;
         uint8_t *cpu_set;

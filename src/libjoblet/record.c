@@ -56,6 +56,7 @@ static const struct {
         { "WORKDIR",        FIELD_STRING,  offsetof(Record, workdir)        },
         { "NETWORK",        FIELD_NETWORK, offsetof(Record, network)        },
         { "MEMORY_MAX",     FIELD_UINT64,  offsetof(Record, memory_max)     },
+        { "RECOMMENDED",    FIELD_UINT64,  offsetof(Record, memory_recommended) },
         { "CPU_PERCENT",    FIELD_UINT32,  offsetof(Record, cpu_percent)    },
         { "CPUS",           FIELD_STRING,  offsetof(Record, cpus)           },
         { "TIMEOUT",        FIELD_UINT64,  offsetof(Record, timeout_usec)   },
@@ -141,6 +142,7 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
         r->attached = attached;
         r->network = plan->network;
         r->memory_max = plan->memory_max;
+        r->memory_recommended = plan->memory_recommended;
         r->cpu_percent = plan->cpu_percent;
         r->timeout_usec = plan->timeout_usec;
         r->submitted_usec = now_usec;

@@ -62,7 +62,8 @@ typedef struct Record {
 
         char *workdir;
         NetworkMode network;
-        uint64_t memory_max;   /* UINT64_MAX: no limit */
+        uint64_t memory_max;         /* UINT64_MAX: no limit */
+        uint64_t memory_recommended; /* by the runtime; 0: it does not say */
         uint32_t cpu_percent;  /* 0: no limit */
         char *cpus;            /* NULL: all */
         uint64_t timeout_usec; /* USEC_INFINITY: none */

@@ -112,4 +112,11 @@ test_runtime_that_needs_more_memory() {
         assert_exit 0 rnx run --runtime=large-1 --max-memory=256 true
 }
 
+test_memory_hog_is_told_what_its_runtime_recommends() {
+        printf '%s\n' 'name: modest-1' 'version: "1"' 'requirements:' '  recommended_memory: "1GB"' |
+                put /opt/joblet/runtimes/modest/modest-1/runtime.yml
+        assert_exit 137 rnx run --runtime=modest-1 --max-memory=64 python3 -c 'b = bytearray(300 << 20)'
+        assert_match "$output" 'was killed by its memory limit of 64\.0MB; raise --max-memory, modest:1 recommends 1\.0GB$'
+}
+
 run_tests "$@"

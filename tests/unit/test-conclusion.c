@@ -24,7 +24,7 @@ typedef struct Case {
 
         /* what was asked */
         bool never_started, stop_requested;
-        uint64_t memory_max, timeout_usec;
+        uint64_t memory_max, memory_recommended, timeout_usec;
         uint64_t took_usec;
 
         /* what must come of it */
@@ -86,6 +86,9 @@ static const Case cases[] = {
 
         { "memory limit", .unit_result = "oom-kill", .memory_max = 512 * MIB, ENDS(JOB_FAILED, JOB_RESULT_OOM, -1, SIGKILL, 137),
           .reason = "was killed by its memory limit of 512.0MB; raise --max-memory if it needs more" },
+        { "memory limit below what the runtime recommends", .unit_result = "oom-kill", .memory_max = 512 * MIB,
+          .memory_recommended = 2048 * MIB, ENDS(JOB_FAILED, JOB_RESULT_OOM, -1, SIGKILL, 137),
+          .reason = "was killed by its memory limit of 512.0MB; raise --max-memory, the runtime recommends 2.0GB" },
         { "memory limit, seen by the relay", OUTCOME(RELAY_SIGNALED, SIGKILL), .oom = true, .memory_max = 512 * MIB,
           ENDS(JOB_FAILED, JOB_RESULT_OOM, -1, SIGKILL, 137), .reason = "was killed by its memory limit of 512.0MB; raise --max-memory if it needs more" },
         { "memory limit of a child", OUTCOME(RELAY_EXITED, 1), .oom = true, .memory_max = 512 * MIB,
@@ -118,6 +121,7 @@ static Record* make_record(const Case *c) {
         assert_int_equal(record_parse("ID=42\nCOMMAND=x\nSUBMITTED=1000\nEND\n", false, &r), 0);
         r->stop_requested = c->stop_requested;
         r->memory_max = c->memory_max ?: UINT64_MAX;
+        r->memory_recommended = c->memory_recommended;
         r->timeout_usec = c->timeout_usec ?: USEC_INFINITY;
         r->started_usec = c->never_started ? 0 : 5000000;
         r->state = c->never_started ? JOB_INITIALIZING : JOB_RUNNING;

@@ -26,6 +26,7 @@ static const char full[] =
         "WORKDIR=/work/a b\n"
         "NETWORK=host\n"
         "MEMORY_MAX=536870912\n"
+        "RECOMMENDED=7\n"
         "CPU_PERCENT=50\n"
         "CPUS=0-3\n"
         "TIMEOUT=1000000\n"
