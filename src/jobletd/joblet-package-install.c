@@ -23,6 +23,7 @@ typedef struct Install {
         const char *runtimes; /* the directory that all lie in */
         int runtimes_fd, language_fd, staging_fd;
         int progress_fd;
+        int spool_fd; /* what came through a pipe, a file without a name; not ours to close */
         bool language_is_new;
         char *staging; /* name in the directory of the language, once it exists */
         Package *package;
@@ -94,7 +95,7 @@ static int open_input(Install *i, int *ret_fd, char **reterr_message) {
         r = copy_to(STDIN_FILENO, fd, package_limits_default.size, reterr_message);
         if (r < 0)
                 return r;
-        *ret_fd = TAKE_FD(fd);
+        i->spool_fd = *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
@@ -178,6 +179,9 @@ static int check_sources(const Install *i, char **reterr_message) {
 static int sync_staging(const Install *i, char **reterr_message) {
         const PackagePlan *p = package_plan(i->package);
 
+        /* The package itself need not be written */
+        if (i->spool_fd >= 0)
+                (void) ftruncate(i->spool_fd, 0);
         if (syncfs(i->staging_fd) >= 0)
                 return 0;
         return message_set(reterr_message, -errno, "cannot write %s/%s/%s to the disk: %s", i->runtimes, p->language, i->staging, strerror(errno));
@@ -215,6 +219,7 @@ int verb_install(const char *runtimes, int progress_fd) {
                 .language_fd = -EBADF,
                 .staging_fd = -EBADF,
                 .progress_fd = progress_fd,
+                .spool_fd = -EBADF,
         };
         _cleanup_free_ char *message = NULL;
         int r;
