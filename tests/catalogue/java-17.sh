@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck disable=SC2016
 # Java 17 and Maven, on the host's /usr.
 . "$(dirname "$0")/../harness/assert.sh"
 . "$(dirname "$0")/lib.sh"
@@ -43,6 +44,11 @@ test_maven_project() {
         said=$(rnx run --runtime=java-17 --upload=pom.xml --upload=src/ --download=target/orders-1.0.jar mvn -o package 2>&1)
         assert_match "$said" 'Tests run: 1, Failures: 0, Errors: 0'
         assert_eq "$(rnx run --runtime=java-17 --upload=orders-1.0.jar java -cp orders-1.0.jar org.example.Orders)" $'Ada     15.50\nGrace    9.90'
+}
+
+# The JDK's own image of libjvm.so is not ours: it is told where the library of C++ is.
+test_jlink() {
+        assert_match "$(in_job 'jlink --add-modules java.base --output image && LD_LIBRARY_PATH=$JAVA_HOME/lib image/bin/java --list-modules')" '^java\.base@17'
 }
 
 test_its_libraries_are_its_own() {
