@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A check that polkit has to answer suspends the method call: the question is kept here, keyed by the message, and when the answer arrives
- * the message is put back to the head of the connection's queue, so that its handler runs again from the top and finds the answer. Handlers
- * therefore read and validate first, then ask, then act. */
+/* A check that polkit has to answer suspends the method call: the question is kept here, keyed by the
+ * message, and when the answer arrives the message is put back to the head of the connection's queue, so
+ * that its handler runs again from the top and finds the answer. Handlers therefore read and validate
+ * first, then ask, then act. */
 
 #include <errno.h>
 #include <string.h>
@@ -78,7 +79,8 @@ Authority* authority_free(Authority *a) {
         return NULL;
 }
 
-/* Asking the bus costs a round trip, and one call may ask more than once. A unique name is never given to somebody else. */
+/* Asking the bus costs a round trip, and one call may ask more than once. A unique name is never given to
+ * somebody else. */
 int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret) {
         const char *sender = sd_bus_message_get_sender(m);
         sd_bus_creds *creds = NULL;
@@ -166,10 +168,12 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         return 1;
 }
 
-static int append_question(sd_bus_message *q, sd_bus_message *m, const char *action, const char *const *details) {
+static int append_question(sd_bus_message *q, sd_bus_message *m, const char *action,
+                           const char *const *details) {
         int r;
 
-        r = sd_bus_message_append(q, "(sa{sv})s", "system-bus-name", 1, "name", "s", sd_bus_message_get_sender(m), action);
+        r = sd_bus_message_append(q, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(m), action);
         if (r < 0)
                 return r;
         r = sd_bus_message_open_container(q, 'a', "{ss}");
@@ -186,15 +190,18 @@ static int append_question(sd_bus_message *q, sd_bus_message *m, const char *act
         return sd_bus_message_append(q, "us", (uint32_t) (sd_bus_message_get_allow_interactive_authorization(m) > 0), "");
 }
 
-static int ask(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error) {
+static int ask(Authority *a, sd_bus_message *m, const char *action, const char *const *details,
+               sd_bus_error *error) {
         _cleanup_(check_freep) Check *c = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *q = NULL;
         int r;
 
         if (a->n_checks >= CHECKS_MAX)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "Too many requests wait for authorization; try again later");
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "Too many requests wait for authorization; try again later");
 
-        r = sd_bus_message_new_method_call(a->bus, &q, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+        r = sd_bus_message_new_method_call(a->bus, &q, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority",
                                            "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
         if (r < 0)
                 return r;
@@ -223,14 +230,17 @@ static int ask(Authority *a, sd_bus_message *m, const char *action, const char *
 static int deny(const Check *c, const char *action, sd_bus_error *error) {
         if (c->failure < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                         "Not allowed: polkit cannot be asked about action %s (%s)", action, strerror(-c->failure));
+                                         "Not allowed: polkit cannot be asked about action %s (%s)", action,
+                                         strerror(-c->failure));
         if (c->challenge)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
                                          "Authentication is required for action %s", action);
-        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Not allowed: polkit denies you action %s", action);
+        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                 "Not allowed: polkit denies you action %s", action);
 }
 
-int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error) {
+int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details,
+                    sd_bus_error *error) {
         uid_t uid;
         int r;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Who may do what. Every method of the bus names one polkit action; root may do everything. The subject of a check is
- * the sender's bus name, which cannot be recycled, never a process id. */
+/* Who may do what. Every method of the bus names one polkit action; root may do everything. The subject
+ * of a check is the sender's bus name, which cannot be recycled, never a process id. */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -23,8 +23,10 @@ Authority* authority_free(Authority *a);
 /* The user id of whoever sent m. Returns 0 or a negative errno. */
 int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret);
 
-/* Whether the sender of m may do action; details ("key", "value", ..., NULL) are shown in the prompt and to the
- * administrator's rules. Returns 1 if so, -EACCES with error set if not, and 0 if polkit has to be asked first: the handler
- * must then return 1 without a reply and without having changed anything, and is called again for the same message when
- * the answer is there. Several actions may be checked for one message, one after the other. */
-int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error);
+/* Whether the sender of m may do action; details ("key", "value", ..., NULL) are shown in the prompt and
+ * to the administrator's rules. Returns 1 if so, -EACCES with error set if not, and 0 if polkit has to be
+ * asked first: the handler must then return 1 without a reply and without having changed anything, and is
+ * called again for the same message when the answer is there. Several actions may be checked for one
+ * message, one after the other. */
+int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details,
+                    sd_bus_error *error);

@@ -35,7 +35,8 @@ int bus_option_enter(sd_bus_message *m, const char *name, const char *signature,
         if (r < 0)
                 return r;
         if (strcmp(contents, signature) != 0)
-                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: its type is %s, not %s", name, signature, contents);
+                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: its type is %s, not %s", name,
+                                         signature, contents);
         return sd_bus_message_enter_container(m, 'v', signature);
 }
 
@@ -65,7 +66,8 @@ static int refuse_unknown(const Table *t, const char *name, sd_bus_error *error)
         _cleanup_free_ char *names = NULL;
 
         if (t->n == 0)
-                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; this method has none", name);
+                return sd_bus_error_setf(error, ERROR_INVALID_OPTION,
+                                         "there is no option %s; this method has none", name);
         if (list_names(t, &names) < 0)
                 return -ENOMEM;
         return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use %s", name, names);

@@ -14,13 +14,14 @@ int bus_dictionary_read(sd_bus_message *m, BusEntryFunction function, void *user
 /* Enters the variant, or refuses one that holds another type. sd_bus_message_exit_container() leaves it. */
 int bus_option_enter(sd_bus_message *m, const char *name, const char *signature, sd_bus_error *error);
 
-/* An option and where its value goes. By signature: "b" and "h" int, "u" uint32_t, "t" uint64_t, "s" const char* that belongs to the
- * message, "as" char** that the caller frees. */
+/* An option and where its value goes. By signature: "b" and "h" int, "u" uint32_t, "t" uint64_t, "s"
+ * const char* that belongs to the message, "as" char** that the caller frees. */
 typedef struct BusOption {
         const char *name, *signature;
         void *value;
 } BusOption;
 
-/* Reads a dictionary in which there may be these options, and no others; NULL and 0 for a method that has none. Returns 0, or a negative errno, with error set to
- * org.joblet.Error.InvalidOption and a sentence if it is the caller's. */
+/* Reads a dictionary in which there may be these options, and no others; NULL and 0 for a method that has
+ * none. Returns 0, or a negative errno, with error set to org.joblet.Error.InvalidOption and a sentence
+ * if it is the caller's. */
 int bus_options_read(sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error);

@@ -7,7 +7,8 @@
 #include "quantity.h"
 #include "runtime-name.h"
 
-/* OBJECT_SYSTEMD_UNIT= makes journalctl -u show the event beside the job's own lines (systemd.journal-fields(7)). */
+/* OBJECT_SYSTEMD_UNIT= makes journalctl -u show the event beside the job's own lines
+ * (systemd.journal-fields(7)). */
 #define JOB_FIELDS(r, runtime)                                                                                        \
         "OBJECT_SYSTEMD_UNIT=joblet-job-%" PRIu64 ".service", (r)->id,                                       \
         "JOBLET_JOB_ID=%" PRIu64, (r)->id,                                                                   \
@@ -31,8 +32,9 @@ static char* figure(uint64_t value) {
 void event_job_started(const Record *r) {
         _cleanup_free_ char *runtime = runtime_of(r);
 
-        (void) sd_journal_send("MESSAGE=Job %" PRIu64 " of uid %u started%s%s.", r->id, r->owner, r->runtime ? " in " : "", r->runtime ?: "",
-                               "MESSAGE_ID=" EVENT_JOB_STARTED, "PRIORITY=6", JOB_FIELDS(r, runtime), NULL);
+        (void) sd_journal_send("MESSAGE=Job %" PRIu64 " of uid %u started%s%s.", r->id, r->owner,
+                               r->runtime ? " in " : "", r->runtime ?: "", "MESSAGE_ID=" EVENT_JOB_STARTED,
+                               "PRIORITY=6", JOB_FIELDS(r, runtime), NULL);
 }
 
 void event_job_ended(const Record *r) {
@@ -46,14 +48,15 @@ void event_job_ended(const Record *r) {
                 [JOB_RESULT_STOPPED] = { "MESSAGE_ID=" EVENT_JOB_STOPPED, 6 },
         };
         const char *id = events[r->result].id ?: "MESSAGE_ID=" EVENT_JOB_FAILED;
-        _cleanup_free_ char *duration = NULL, *runtime = runtime_of(r), *cpu = figure(r->cpu_usec), *peak = figure(r->memory_peak);
+        _cleanup_free_ char *duration = NULL, *runtime = runtime_of(r), *cpu = figure(r->cpu_usec),
+                            *peak = figure(r->memory_peak);
 
         if (r->result == JOB_RESULT_SUCCESS && r->started_usec > 0 && r->finished_usec >= r->started_usec)
                 (void) timespan_format(r->finished_usec - r->started_usec, 1000, &duration);
-        (void) sd_journal_send("MESSAGE=Job %" PRIu64 " of uid %u %s%s%s.", r->id, r->owner, r->reason ?: "finished", duration ? " after " : "", duration ?: "",
-                               id, "PRIORITY=%d", events[r->result].id ? events[r->result].priority : 5, JOB_FIELDS(r, runtime),
-                               "JOBLET_RESULT=%s", job_result_to_string(r->result),
-                               "JOBLET_EXIT_STATUS=%d", record_exit_status(r),
-                               "JOBLET_CPU_USEC=%s", cpu ?: "",
-                               "JOBLET_MEMORY_PEAK=%s", peak ?: "", NULL);
+        (void) sd_journal_send("MESSAGE=Job %" PRIu64 " of uid %u %s%s%s.", r->id, r->owner,
+                               r->reason ?: "finished", duration ? " after " : "", duration ?: "", id,
+                               "PRIORITY=%d", events[r->result].id ? events[r->result].priority : 5,
+                               JOB_FIELDS(r, runtime), "JOBLET_RESULT=%s", job_result_to_string(r->result),
+                               "JOBLET_EXIT_STATUS=%d", record_exit_status(r), "JOBLET_CPU_USEC=%s",
+                               cpu ?: "", "JOBLET_MEMORY_PEAK=%s", peak ?: "", NULL);
 }

@@ -34,7 +34,8 @@ static int read_version(sd_bus *bus, unsigned *ret) {
         r = sd_bus_get_property_string(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                        "org.freedesktop.systemd1.Manager", "Version", &error, &version);
         if (r < 0)
-                return log_error_errno(r, "Failed to ask systemd for its version: %s", error.message ?: strerror(-r));
+                return log_error_errno(r, "Failed to ask systemd for its version: %s",
+                                       error.message ?: strerror(-r));
         /* "252.39-1~deb12u1", "257", "v258~rc1" */
         *ret = (unsigned) strtoul(version + strcspn(version, "0123456789"), NULL, 10);
         if (*ret < 252)
@@ -51,7 +52,8 @@ static bool has_word(const char *words, const char *word) {
         return false;
 }
 
-/* With cgroup v1 systemd enforces memory and CPU time, but has no AllowedCPUs= (systemd.resource-control(5)). */
+/* With cgroup v1 systemd enforces memory and CPU time, but has no AllowedCPUs=
+ * (systemd.resource-control(5)). */
 static void read_controllers(Policy *p) {
         _cleanup_free_ char *controllers = NULL;
         struct statfs st;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* org.joblet.Job1. Objects are found, not registered: there may be many thousands. What a job is about is for its owner and root; a method
- * may be allowed for others by polkit, a property cannot ask. */
+/* org.joblet.Job1. Objects are found, not registered: there may be many thousands. What a job is about is
+ * for its owner and root; a method may be allowed for others by polkit, a property cannot ask. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +26,16 @@ static int check_reader(Job *j, sd_bus *bus, sd_bus_error *error) {
         uid_t uid;
         int r;
 
-        if (!message || !sd_bus_message_is_method_call(message, NULL, NULL) || !sd_bus_message_get_destination(message))
+        if (!message || !sd_bus_message_is_method_call(message, NULL, NULL) ||
+            !sd_bus_message_get_destination(message))
                 return 0;
         r = authority_sender_uid(j->manager->authority, message, &uid);
         if (r < 0)
                 return r;
         if (uid == 0 || uid == j->record->owner)
                 return 0;
-        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "job %" PRIu64 " belongs to somebody else", j->record->id);
+        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                 "job %" PRIu64 " belongs to somebody else", j->record->id);
 }
 
 typedef enum ValueType { VALUE_STRING, VALUE_STRINGS, VALUE_UINT64, VALUE_UINT32, VALUE_INT32, VALUE_BOOLEAN, VALUE_STATE, VALUE_RESULT, VALUE_NETWORK, VALUE_NSEC } ValueType;
@@ -102,8 +104,8 @@ static int append_value(sd_bus_message *m, const struct Value *v, const Record *
         return -EINVAL;
 }
 
-static int get_value(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                     sd_bus_error *error) {
+static int get_value(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Job *j = userdata;
         int r;
 
@@ -116,8 +118,8 @@ static int get_value(sd_bus *bus, const char *path, const char *interface, const
         return -ENOENT;
 }
 
-static int get_unit(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                    sd_bus_error *error) {
+static int get_unit(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *unit = NULL;
         Job *j = userdata;
         int r;
@@ -130,8 +132,8 @@ static int job_slice(const Job *j, char **ret) {
         return asprintf(ret, "joblet-u%u.slice", j->record->owner) < 0 ? -ENOMEM : 0;
 }
 
-static int get_slice(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                     sd_bus_error *error) {
+static int get_slice(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *slice = NULL;
         Job *j = userdata;
         int r;
@@ -170,8 +172,8 @@ static int append_mounts_of(sd_bus_message *m, const Job *j) {
         return r < 0 ? r : append_mounts(m, record->mounts);
 }
 
-static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                      sd_bus_error *error) {
+static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Job *j = userdata;
         int r;
 
@@ -239,8 +241,9 @@ static int authorize(Job *j, sd_bus_message *m, const char *own_action, sd_bus_e
                 return r;
         if (asprintf(&id, "%" PRIu64, j->record->id) < 0 || asprintf(&owner, "%u", j->record->owner) < 0)
                 return -ENOMEM;
-        return authority_check(j->manager->authority, m, uid == j->record->owner ? own_action : ACTION_MANAGE_JOBS,
-                               (const char *const []) { "job", id, "owner", owner, NULL }, error);
+        return authority_check(j->manager->authority, m,
+                               uid == j->record->owner ? own_action : ACTION_MANAGE_JOBS,
+                               (const char *const[]) { "job", id, "owner", owner, NULL }, error);
 }
 
 static int method_describe(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -263,7 +266,8 @@ static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return r < 0 ? r : 1;
         r = job_add_waiter(j, m);
         if (r == -EBUSY)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "too many callers wait for job %" PRIu64 " already", j->record->id);
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "too many callers wait for job %" PRIu64 " already", j->record->id);
         return r;
 }
 
@@ -278,7 +282,8 @@ static int method_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (!job_is_live(j) || job_state_is_final(j->record->state))
-                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " has ended already", j->record->id);
+                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " has ended already",
+                                         j->record->id);
         r = job_stop(j);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
@@ -297,7 +302,8 @@ static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (j->phase != JOB_LIVE)
-                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " does not run", j->record->id);
+                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " does not run",
+                                         j->record->id);
         r = job_kill(j, signo);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
@@ -310,7 +316,8 @@ static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (job_is_live(j))
-                return sd_bus_error_setf(error, ERROR_JOB_RUNNING, "job %" PRIu64 " still runs; stop it first: rnx stop %" PRIu64,
+                return sd_bus_error_setf(error, ERROR_JOB_RUNNING,
+                                         "job %" PRIu64 " still runs; stop it first: rnx stop %" PRIu64,
                                          j->record->id, j->record->id);
         r = record_remove(j->manager->records_fd, j->record->id);
         if (r < 0 && r != -ENOENT)
@@ -351,13 +358,15 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
         q.invocation_id = j->record->invocation_id;
         r = log_reader_start(j->manager->event, &q, &log_fd, &end_fd);
         if (r == -EBUSY)
-                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED, "too many logs are being read; try again later");
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
+                                        "too many logs are being read; try again later");
         if (r >= 0)
                 r = job_add_log_fd(j, end_fd);
         return r < 0 ? r : sd_bus_reply_method_return(m, "h", log_fd);
 }
 
-static int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
+static int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                    sd_bus_error *error) {
         Manager *m = userdata;
         char *end;
         uint64_t id;
@@ -376,7 +385,8 @@ static int find_job(sd_bus *bus, const char *path, const char *interface, void *
 }
 
 /* Everybody sees the own jobs, root sees all. */
-static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
+static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
+                          sd_bus_error *error) {
         _cleanup_strv_free_ char **paths = NULL;
         sd_bus_message *message = sd_bus_get_current_message(bus);
         Manager *m = userdata;
@@ -444,7 +454,8 @@ void job_emit_changed(Job *j) {
         if (r >= 0)
                 r = sd_bus_emit_properties_changed(j->manager->bus, path, JOB_INTERFACE, "State", NULL);
         if (r < 0)
-                log_warning_errno(r, "Failed to announce the state of job %" PRIu64 ", ignoring: %m", j->record->id);
+                log_warning_errno(r, "Failed to announce the state of job %" PRIu64 ", ignoring: %m",
+                                  j->record->id);
 }
 
 void job_emit_signal(Job *j, const char *name) {
@@ -453,9 +464,11 @@ void job_emit_signal(Job *j, const char *name) {
 
         r = job_path(j->record->id, &path);
         if (r >= 0)
-                r = sd_bus_emit_signal(j->manager->bus, "/org/joblet", "org.joblet.Manager1", name, "to", j->record->id, path);
+                r = sd_bus_emit_signal(j->manager->bus, "/org/joblet", "org.joblet.Manager1", name, "to",
+                                       j->record->id, path);
         if (r < 0)
-                log_warning_errno(r, "Failed to send %s for job %" PRIu64 ", ignoring: %m", name, j->record->id);
+                log_warning_errno(r, "Failed to send %s for job %" PRIu64 ", ignoring: %m", name,
+                                  j->record->id);
 }
 
 int job_bus_register(Manager *m) {

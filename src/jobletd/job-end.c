@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The end of a job: its unit is stopped, what there is to know is put together, and everybody who waits is told. */
+/* The end of a job: its unit is stopped, what there is to know is put together, and everybody who waits
+ * is told. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,14 +29,16 @@ void job_answer_run(Job *j, const char *error_name, const char *error_text) {
         if (!run)
                 return;
         if (error_name)
-                r = sd_bus_reply_method_errorf(run, error_name, "job %" PRIu64 " %s", j->record->id, error_text);
+                r = sd_bus_reply_method_errorf(run, error_name, "job %" PRIu64 " %s", j->record->id,
+                                               error_text);
         else {
                 r = job_path(j->record->id, &path);
                 if (r >= 0)
                         r = sd_bus_reply_method_return(run, "to", j->record->id, path);
         }
         if (r < 0)
-                log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ", ignoring: %m", j->record->id);
+                log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ", ignoring: %m",
+                                  j->record->id);
 }
 
 /* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
@@ -61,8 +64,8 @@ static void job_settle(Job *j) {
         job_emit_changed(j);
 }
 
-/* A former daemon ended before it could start this job, and so before it could tell anybody that it was accepted: it never was. Whoever
- * repeats the call, with the same request id, starts anew. */
+/* A former daemon ended before it could start this job, and so before it could tell anybody that it was
+ * accepted: it never was. Whoever repeats the call, with the same request id, starts anew. */
 static void job_drop(Job *j) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->live->run);
         Manager *m = j->manager;
@@ -70,7 +73,8 @@ static void job_drop(Job *j) {
 
         r = record_remove(m->records_fd, j->record->id);
         if (r < 0 && r != -ENOENT)
-                log_warning_errno(r, "Failed to remove the record of job %" PRIu64 ", ignoring: %m", j->record->id);
+                log_warning_errno(r, "Failed to remove the record of job %" PRIu64 ", ignoring: %m",
+                                  j->record->id);
         job_files_remove(&m->files, m->event, j->record->id);
         job_emit_signal(j, "JobRemoved");
         m->n_live--;
@@ -83,7 +87,8 @@ static void job_drop(Job *j) {
 
 static bool was_never_started(const Job *j, const Ending *e) {
         return j->live->resumed && j->record->state == JOB_INITIALIZING && !e->outcome &&
-                (!e->unit_result || strcmp(e->unit_result, "success") == 0 || e->unit_exit_status == RELAY_EXIT_NOT_BEGUN);
+               (!e->unit_result || strcmp(e->unit_result, "success") == 0 ||
+                e->unit_exit_status == RELAY_EXIT_NOT_BEGUN);
 }
 
 /* The end of a job whose unit has come to rest, with all that can be known. */
@@ -111,7 +116,10 @@ void job_fail_setup(Job *j, const char *text) {
                 .notice = { .event = RELAY_FAILED, .code = 125, .text = (char*) text },
                 .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
         };
-        const Ending ending = { .outcome = &outcome, .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
+        const Ending ending = { .outcome = &outcome,
+                                .unit_cpu_usec = UINT64_MAX,
+                                .unit_memory_peak = UINT64_MAX,
+                                .now_usec = now_realtime() };
 
         conclude(j, &ending);
 }
@@ -127,7 +135,8 @@ static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
         if (r > 0)
                 *found = true;
         else if (r < 0 && r != -ENOENT)
-                log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m", j->record->id);
+                log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m",
+                                  j->record->id);
 }
 
 /* What PID 1 knows of a unit that ended. */
@@ -173,7 +182,9 @@ static int read_unit_property(sd_bus_message *m, const char *name, void *userdat
 
 static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
-        Ending ending = { .unit_cpu_usec = UINT64_MAX, .unit_memory_peak = UINT64_MAX, .now_usec = now_realtime() };
+        Ending ending = { .unit_cpu_usec = UINT64_MAX,
+                          .unit_memory_peak = UINT64_MAX,
+                          .now_usec = now_realtime() };
         _cleanup_(unit_end_done) UnitEnd unit = { .ending = &ending };
         Job *j = userdata;
         bool found;
@@ -183,7 +194,8 @@ static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *r
         if (!sd_bus_message_is_method_error(m, NULL)) {
                 r = bus_dictionary_read(m, read_unit_property, &unit, NULL);
                 if (r < 0)
-                        log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m", j->live->unit);
+                        log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m",
+                                          j->live->unit);
         }
         read_outcome(j, &outcome, &found);
         ending.outcome = found ? &outcome : NULL;
@@ -204,7 +216,8 @@ void job_on_stopped(Job *j, bool unit_is_loaded) {
 
         if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
                 j->phase = JOB_INQUIRING;
-                r = unit_get_all(j->manager->bus, j->live->unit, "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->live->slot);
+                r = unit_get_all(j->manager->bus, j->live->unit, "org.freedesktop.systemd1.Service",
+                                 on_unit_properties, j, &j->live->slot);
                 if (r >= 0)
                         return;
                 log_warning_errno(r, "Failed to ask for the properties of %s, ignoring: %m", j->live->unit);
@@ -226,7 +239,8 @@ static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret
         j->live->slot = sd_bus_slot_unref(j->live->slot);
         if (sd_bus_message_is_method_error(m, NULL)) {
                 if (!sd_bus_message_is_method_error(m, "org.freedesktop.systemd1.NoSuchUnit"))
-                        log_warning("Failed to stop %s, ignoring: %s", j->live->unit, sd_bus_message_get_error(m)->message);
+                        log_warning("Failed to stop %s, ignoring: %s", j->live->unit,
+                                    sd_bus_message_get_error(m)->message);
                 job_on_stopped(j, /* unit_is_loaded= */ false);
                 return 1;
         }

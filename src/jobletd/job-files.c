@@ -70,7 +70,8 @@ static int make_own(int parent_fd, uint64_t id) {
         return open_own(parent_fd, id);
 }
 
-/* An environment file as systemd.exec(5) reads it: values in double quotes, in which these four need a backslash. */
+/* An environment file as systemd.exec(5) reads it: values in double quotes, in which these four need a
+ * backslash. */
 static int format_environment(char *const *environment, char **ret, size_t *ret_size) {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
@@ -168,7 +169,8 @@ void job_files_forget_environment(const JobFiles *f, uint64_t id) {
         _cleanup_close_ int dir_fd = open_own(f->run_fd, id);
 
         if (dir_fd >= 0 && unlinkat(dir_fd, "environment", 0) < 0 && errno != ENOENT)
-                log_warning_errno(-errno, "Failed to remove the environment of job %" PRIu64 ", ignoring: %m", id);
+                log_warning_errno(-errno,
+                                  "Failed to remove the environment of job %" PRIu64 ", ignoring: %m", id);
 }
 
 int job_files_open_outcome(const JobFiles *f, uint64_t id) {
@@ -283,7 +285,8 @@ int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n) {
         return 0;
 }
 
-static int sweep_directory(const JobFiles *f, int fd, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
+static int sweep_directory(const JobFiles *f, int fd, sd_event *event,
+                           bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
         _cleanup_free_ uint64_t *ids = NULL;
         size_t n = 0;
         int r;
@@ -297,7 +300,8 @@ static int sweep_directory(const JobFiles *f, int fd, sd_event *event, bool (*wa
         return 0;
 }
 
-int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata) {
+int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata),
+                    void *userdata) {
         const int fds[] = { f->run_fd, f->work_fd, f->outcomes_fd };
 
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {

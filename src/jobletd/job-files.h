@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a job has in the file system, other than its record: a directory below /run/joblet/jobs/ for this boot (environment, passwd and
- * group), its workspace, which it sees as /work, and the file for its outcome. All of it is ours alone until the job runs; the
- * workspace is given to the job's user, and after that never walked while the job lives. */
+/* What a job has in the file system, other than its record: a directory below /run/joblet/jobs/ for this
+ * boot (environment, passwd and group), its workspace, which it sees as /work, and the file for its
+ * outcome. All of it is ours alone until the job runs; the workspace is given to the job's user, and
+ * after that never walked while the job lives. */
 
 #include <systemd/sd-event.h>
 #include <sys/types.h>
@@ -20,7 +21,8 @@ typedef struct JobFiles {
 int job_files_open(JobFiles *f);
 void job_files_close(JobFiles *f);
 
-/* Makes all that the unit of plan mounts and reads. Returns 0 or a negative errno; undone by job_files_remove(). */
+/* Makes all that the unit of plan mounts and reads. Returns 0 or a negative errno; undone by
+ * job_files_remove(). */
 int job_files_prepare(const JobFiles *f, const Plan *plan);
 
 /* Gives the workspace to the user that systemd has chosen, and names it in the job's passwd and group. */
@@ -34,12 +36,13 @@ int job_files_open_outcome(const JobFiles *f, uint64_t id);
 /* Reads it: 0, -ENOENT, or another negative errno. */
 int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret);
 
-/* Removes everything of a job of which no process is left. A workspace that is not empty is removed by a child process;
- * the job's files may be gone only after this returns. */
+/* Removes everything of a job of which no process is left. A workspace that is not empty is removed by a
+ * child process; the job's files may be gone only after this returns. */
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id);
 
 /* The ids after which the entries of a directory are named, in their order; other entries do not count. */
 int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n);
 
 /* Removes what jobs that are not wanted any more have left: wanted() says which live. */
-int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata), void *userdata);
+int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata),
+                    void *userdata);

@@ -111,7 +111,10 @@ void job_save(Job *j) {
         int r = record_save(j->manager->records_fd, j->record);
 
         if (r < 0)
-                log_error_errno(r, "Failed to write the record of job %" PRIu64 ", it would be lost if jobletd ended now: %m", j->record->id);
+                log_error_errno(r,
+                                "Failed to write the record of job %" PRIu64
+                                ", it would be lost if jobletd ended now: %m",
+                                j->record->id);
 }
 
 /* The command runs: from here on the daemon may go and come as it likes. */
@@ -127,7 +130,8 @@ static void on_command_started(Job *j) {
 }
 
 static void on_command_ended(Job *j, const RelayNotice *n) {
-        /* Nothing that comes can make a success out of it or unmake it, so whoever asks right now is told; the figures follow */
+        /* Nothing that comes can make a success out of it or unmake it, so whoever asks right now is
+         * told; the figures follow */
         if (n->event == RELAY_EXITED && n->code == 0 && !j->record->stop_requested) {
                 j->record->state = JOB_COMPLETED;
                 j->record->result = JOB_RESULT_SUCCESS;
@@ -145,7 +149,8 @@ static int on_relay_exit(sd_event_source *source, int fd, uint32_t revents, void
         return 0;
 }
 
-/* The end of the relay is the end of the job: only then its unit is looked after, so that PID 1 is not told to stop what is just ending. */
+/* The end of the relay is the end of the job: only then its unit is looked after, so that PID 1 is not
+ * told to stop what is just ending. */
 static int watch_relay_process(Job *j, pid_t pid) {
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -184,10 +189,12 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
 
         j->live->go.outcome_fd = job_files_open_outcome(&j->manager->files, j->record->id);
         if (j->live->go.outcome_fd < 0)
-                return log_error_errno(j->live->go.outcome_fd, "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
+                return log_error_errno(j->live->go.outcome_fd,
+                                       "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
         r = relay_go_send(j->live->relay_fd, &j->live->go);
         if (r < 0)
-                return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m", j->record->id);
+                return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m",
+                                       j->record->id);
         return 0;
 }
 
@@ -313,7 +320,8 @@ void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *res
                 return;
         if (j->live->stop_job && strcmp(j->live->stop_job, systemd_job) == 0 && j->phase == JOB_STOPPING)
                 job_on_stopped(j, /* unit_is_loaded= */ true);
-        else if (j->live->start_job && strcmp(j->live->start_job, systemd_job) == 0 && strcmp(result, "done") != 0)
+        else if (j->live->start_job && strcmp(j->live->start_job, systemd_job) == 0 &&
+                 strcmp(result, "done") != 0)
                 job_stop_unit(j);
 }
 
@@ -331,7 +339,8 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
         if (r == -ESRCH)
                 job_stop_unit(j);
         else if (r < 0)
-                log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m", j->live->unit);
+                log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m",
+                                j->live->unit);
 }
 
 int job_stop(Job *j) {

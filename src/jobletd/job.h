@@ -3,14 +3,14 @@
 
 /* One job and its life:
  *
- *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──► STOPPING ── no process left ──► INQUIRING ──► SETTLED
+ *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──►
+ *      STOPPING ── no process left ──► INQUIRING ──► SETTLED
  *
  * WAITING   accepted, the record is written, its unit not yet asked for (see STARTS_IN_FLIGHT_MAX)
- * STARTING  PID 1 sets up the unit; its relay has not said "started" yet
- * LIVE      the command runs
- * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left
- * INQUIRING PID 1 is asked for what the relay cannot know: a timeout, the OOM killer
- * SETTLED   the record is final, its files are removed; all that can happen still is that it is deleted
+ * STARTING  PID 1 sets up the unit; its relay has not said "started" yet LIVE      the command runs
+ * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left INQUIRING PID
+ * 1 is asked for what the relay cannot know: a timeout, the OOM killer SETTLED   the record is final, its
+ * files are removed; all that can happen still is that it is deleted
  *
  * A job that the daemon finds when it starts is entered at LIVE or STOPPING. The manager owns jobs. */
 
@@ -76,10 +76,12 @@ int job_new(Manager *m, Record *record, Job **ret);
 Job* job_free(Job *j);
 DEFINE_CLEANUP(Job*, job_free);
 
-/* Puts a new job on its way, with what belongs to it: takes ownership of plan and of the descriptors of go; run is answered when the command
- * runs or cannot. Returns 0, or a negative errno with the job still owned by the caller. */
+/* Puts a new job on its way, with what belongs to it: takes ownership of plan and of the descriptors of
+ * go; run is answered when the command runs or cannot. Returns 0, or a negative errno with the job still
+ * owned by the caller. */
 int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run);
-/* Answers a call of Run() that repeats the one which made this job, as soon as it is known what became of that. */
+/* Answers a call of Run() that repeats the one which made this job, as soon as it is known what became of
+ * that. */
 int job_repeat(Job *j, sd_bus_message *run);
 /* Asks PID 1 for the unit of a waiting job. */
 void job_start(Job *j);

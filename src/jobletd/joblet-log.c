@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* joblet-log: writes the lines of one job from the journal to standard output, in the Journal Export Format. Started by jobletd, which
- * has checked that whoever reads the other end may do so. Standard input is a pipe that is closed when the job is over. */
+/* joblet-log: writes the lines of one job from the journal to standard output, in the Journal Export
+ * Format. Started by jobletd, which has checked that whoever reads the other end may do so. Standard
+ * input is a pipe that is closed when the job is over. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,15 +22,18 @@ static const char *arg_unit, *arg_invocation, *arg_after_cursor;
 static bool arg_follow;
 static uint64_t arg_lines = UINT64_MAX, arg_since;
 
-/* What was written before now is in the journal files when journald has answered (io.systemd.Journal in systemd-journald.service(8)). */
+/* What was written before now is in the journal files when journald has answered (io.systemd.Journal in
+ * systemd-journald.service(8)). */
 static void synchronize(void) {
         static const char call[] = "{\"method\":\"io.systemd.Journal.Synchronize\"}"; /* the NUL at the end belongs to the protocol */
-        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/io.systemd.journal" };
+        const struct sockaddr_un address = { .sun_family = AF_UNIX,
+                                             .sun_path = "/run/systemd/journal/io.systemd.journal" };
         _cleanup_close_ int fd = -EBADF;
         char c = 1;
 
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (const struct sockaddr*) &address, sizeof address) < 0 || write(fd, call, sizeof call) != sizeof call) {
+        if (fd < 0 || connect(fd, (const struct sockaddr*) &address, sizeof address) < 0 ||
+            write(fd, call, sizeof call) != sizeof call) {
                 log_warning_errno(-errno, "Failed to synchronize with journald, the newest lines may be missing: %m");
                 return;
         }
@@ -69,7 +73,8 @@ static int seek(sd_journal *j) {
                 r = sd_journal_seek_cursor(j, arg_after_cursor);
                 if (r >= 0)
                         r = sd_journal_next(j);
-                /* The entry itself was delivered; if it has been rotated away, this is already the next one */
+                /* The entry itself was delivered; if it has been rotated away, this is already the next
+                 * one */
                 return r > 0 && sd_journal_test_cursor(j, arg_after_cursor) == 0 ? sd_journal_previous(j) : r;
         }
         if (arg_lines != UINT64_MAX) {
@@ -104,8 +109,8 @@ static int write_field(sd_journal *j, const char *field) {
         return 0;
 }
 
-/* Of a job with the same number, before the state directory was lost? journald cannot tell the invocation of a process that was gone when it
- * looked: such lines are taken. */
+/* Of a job with the same number, before the state directory was lost? journald cannot tell the invocation
+ * of a process that was gone when it looked: such lines are taken. */
 static bool is_of_another(sd_journal *j) {
         static const char field[] = "_SYSTEMD_INVOCATION_ID=";
         const size_t n = sizeof field - 1;
@@ -114,7 +119,8 @@ static bool is_of_another(sd_journal *j) {
 
         if (!arg_invocation || sd_journal_get_data(j, "_SYSTEMD_INVOCATION_ID", &data, &size) < 0)
                 return false;
-        return size != n + strlen(arg_invocation) || memcmp((const char*) data + n, arg_invocation, size - n) != 0;
+        return size != n + strlen(arg_invocation) ||
+               memcmp((const char*) data + n, arg_invocation, size - n) != 0;
 }
 
 static int write_entry(sd_journal *j) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A package is unpacked beside its place, as ".#NAME.new.RANDOM", and checked there. That it then takes its place is done by the
- * daemon, which knows what runs; by then the tree is on the disk. */
+/* A package is unpacked beside its place, as ".#NAME.new.RANDOM", and checked there. That it then takes
+ * its place is done by the daemon, which knows what runs; by then the tree is on the disk. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -63,7 +63,8 @@ static int copy_to(int from, int to, uint64_t max, char **reterr_message) {
                         return 0;
                 size += (uint64_t) n;
                 if (size > max)
-                        return message_set(reterr_message, -E2BIG, "package refused: it has more than %" PRIu64 " bytes", max);
+                        return message_set(reterr_message, -E2BIG,
+                                           "package refused: it has more than %" PRIu64 " bytes", max);
                 while (written < n) {
                         ssize_t k = write(to, buffer + written, (size_t) (n - written));
 
@@ -88,10 +89,12 @@ static int open_input(Install *i, int *ret_fd, char **reterr_message) {
                 return *ret_fd < 0 ? -errno : 0;
         }
         if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
-                return message_set(reterr_message, -EINVAL, "package refused: it is neither a file nor a pipe");
+                return message_set(reterr_message, -EINVAL,
+                                   "package refused: it is neither a file nor a pipe");
         fd = openat(i->runtimes_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
         if (fd < 0)
-                return message_set(reterr_message, -errno, "cannot create a temporary file in %s: %s", i->runtimes, strerror(errno));
+                return message_set(reterr_message, -errno, "cannot create a temporary file in %s: %s",
+                                   i->runtimes, strerror(errno));
         r = copy_to(STDIN_FILENO, fd, package_limits_default.size, reterr_message);
         if (r < 0)
                 return r;
@@ -112,8 +115,8 @@ static int check_space(const Install *i, char **reterr_message) {
                 return 0;
         if (size_format(needed, &a) < 0 || size_format(there, &b) < 0)
                 return -ENOMEM;
-        return message_set(reterr_message, -ENOSPC, "%s needs %s in %s, but only %s are free", package_plan(i->package)->name, a,
-                           i->runtimes, b);
+        return message_set(reterr_message, -ENOSPC, "%s needs %s in %s, but only %s are free",
+                           package_plan(i->package)->name, a, i->runtimes, b);
 }
 
 static int make_staging(Install *i, char **reterr_message) {
@@ -123,10 +126,12 @@ static int make_staging(Install *i, char **reterr_message) {
         if (mkdirat(i->runtimes_fd, p->language, 0755) >= 0)
                 i->language_is_new = true;
         else if (errno != EEXIST)
-                return message_set(reterr_message, -errno, "cannot create %s/%s: %s", i->runtimes, p->language, strerror(errno));
+                return message_set(reterr_message, -errno, "cannot create %s/%s: %s", i->runtimes,
+                                   p->language, strerror(errno));
         i->language_fd = openat(i->runtimes_fd, p->language, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (i->language_fd < 0)
-                return message_set(reterr_message, -errno, "cannot open %s/%s: %s", i->runtimes, p->language, strerror(errno));
+                return message_set(reterr_message, -errno, "cannot open %s/%s: %s", i->runtimes, p->language,
+                                   strerror(errno));
 
         if (getrandom(&number, sizeof(number), 0) < 0)
                 return -errno;
@@ -135,7 +140,8 @@ static int make_staging(Install *i, char **reterr_message) {
                 return -ENOMEM;
         }
         if (mkdirat(i->language_fd, i->staging, 0755) < 0)
-                return message_set(reterr_message, -errno, "cannot create %s/%s/%s: %s", i->runtimes, p->language, i->staging, strerror(errno));
+                return message_set(reterr_message, -errno, "cannot create %s/%s/%s: %s", i->runtimes,
+                                   p->language, i->staging, strerror(errno));
         i->staging_fd = openat(i->language_fd, i->staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return i->staging_fd < 0 ? -errno : 0;
 }
@@ -154,7 +160,8 @@ static int unpack(Install *i, char **reterr_message) {
                 return -ENOMEM;
         r = package_unpack_directories(i->package, i->staging_fd, reterr_message);
         if (r >= 0)
-                r = share_work(unpack_share, i, &i->state->done, package_plan(i->package)->tree->size, i->progress_fd, reterr_message);
+                r = share_work(unpack_share, i, &i->state->done, package_plan(i->package)->tree->size,
+                               i->progress_fd, reterr_message);
         if (r >= 0)
                 r = package_unpack_finish(i->package, i->staging_fd, reterr_message);
         return r;
@@ -174,8 +181,9 @@ static int check_sources(const Install *i, char **reterr_message) {
         return runtime_check_sources(&runtime, reterr_message);
 }
 
-/* All of it is on the disk before it gets its name, so that after a power failure it is there whole or not at all. Errors of writing are
- * those since staging_fd was opened, and that was before the first file. */
+/* All of it is on the disk before it gets its name, so that after a power failure it is there whole or
+ * not at all. Errors of writing are those since staging_fd was opened, and that was before the first
+ * file. */
 static int sync_staging(const Install *i, char **reterr_message) {
         const PackagePlan *p = package_plan(i->package);
 
@@ -184,7 +192,8 @@ static int sync_staging(const Install *i, char **reterr_message) {
                 (void) ftruncate(i->spool_fd, 0);
         if (syncfs(i->staging_fd) >= 0)
                 return 0;
-        return message_set(reterr_message, -errno, "cannot write %s/%s/%s to the disk: %s", i->runtimes, p->language, i->staging, strerror(errno));
+        return message_set(reterr_message, -errno, "cannot write %s/%s/%s to the disk: %s", i->runtimes,
+                           p->language, i->staging, strerror(errno));
 }
 
 static int stage(Install *i, char **reterr_message) {
@@ -193,7 +202,8 @@ static int stage(Install *i, char **reterr_message) {
 
         i->runtimes_fd = open(i->runtimes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (i->runtimes_fd < 0)
-                return message_set(reterr_message, -errno, "cannot open %s: %s", i->runtimes, strerror(errno));
+                return message_set(reterr_message, -errno, "cannot open %s: %s", i->runtimes,
+                                   strerror(errno));
         r = open_input(i, &fd, reterr_message);
         if (r >= 0)
                 r = package_open(fd, &package_limits_default, &i->package, reterr_message);
@@ -228,6 +238,7 @@ int verb_install(const char *runtimes, int progress_fd) {
         if (r < 0)
                 install_undo(&i);
         else
-                printf("ok\n%s\n%s\n%s\n", package_plan(i.package)->language, package_plan(i.package)->name, i.staging);
+                printf("ok\n%s\n%s\n%s\n", package_plan(i.package)->language, package_plan(i.package)->name,
+                       i.staging);
         return package_result(stdout, r, message);
 }

@@ -55,7 +55,8 @@ static int compare_digests(const Pack *p, char **reterr_message) {
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         if (old_size != new_size || memcmp(old, new, new_size) != 0)
-                fprintf(stderr, "warning\nthe files are not those of its " MANIFEST_DIGESTS_NAME ", which is made anew\n");
+                fprintf(stderr, "warning\nthe files are not those of its " MANIFEST_DIGESTS_NAME
+                                ", which is made anew\n");
         return 0;
 }
 
@@ -107,7 +108,8 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
                 return r;
         r = choose_names(directory, m, &p->options);
         if (r < 0)
-                return message_set(reterr_message, r, "'%s/%s' cannot be language and name of a runtime", p->options.language, p->options.name);
+                return message_set(reterr_message, r, "'%s/%s' cannot be language and name of a runtime",
+                                   p->options.language, p->options.name);
         p->options.name = strdup(p->options.name);
         r = p->options.name ? 0 : -ENOMEM;
         if (r >= 0)
@@ -127,7 +129,10 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
 }
 
 int verb_pack(const char *directory, const char *language, const char *name, bool store, int progress_fd) {
-        Pack p = { .options = { .language = language, .name = name, .store = store, .done = share_memory(sizeof(uint64_t)) } };
+        Pack p = { .options = { .language = language,
+                                .name = name,
+                                .store = store,
+                                .done = share_memory(sizeof(uint64_t)) } };
         _cleanup_free_ char *message = NULL;
         int r;
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The work on runtimes that takes long: started by jobletd, which stays free for others, and by rnx for packing. It knows
- * nothing of the bus. What came out is its standard output: the first line begins with "ok" or "error", see package_result().
+/* The work on runtimes that takes long: started by jobletd, which stays free for others, and by rnx for
+ * packing. It knows nothing of the bus. What came out is its standard output: the first line begins with
+ * "ok" or "error", see package_result().
  *
- *      joblet-package install [--runtimes=DIR] [--progress]     the package is standard input; it is unpacked beside its place
- *      joblet-package verify DIR                                prints "ok", then a line for each difference
- *      joblet-package sync DIR                                  writes the names in a directory to the disk
- *      joblet-package remove DIR NAME...                        removes trees below DIR
- *      joblet-package pack DIR LANGUAGE NAME [--store] [--progress]    the package is standard output (a file), results go to stderr
+ *      joblet-package install [--runtimes=DIR] [--progress]     the package is standard input; it is
+ *      unpacked beside its place joblet-package verify DIR                                prints "ok",
+ *      then a line for each difference joblet-package sync DIR                                  writes
+ *      the names in a directory to the disk joblet-package remove DIR NAME...
+ *      removes trees below DIR joblet-package pack DIR LANGUAGE NAME [--store] [--progress]    the
+ *      package is standard output (a file), results go to stderr
  *
  * --progress: lines "DONE TOTAL", in bytes, on descriptor 3. */
 
@@ -129,7 +131,8 @@ static int verb_remove(const char *directory, char *const *names) {
         return package_result(stdout, result, NULL);
 }
 
-/* What got a name there keeps it over a power failure. File systems that cannot say so (EINVAL) have no way to do better. */
+/* What got a name there keeps it over a power failure. File systems that cannot say so (EINVAL) have no
+ * way to do better. */
 static int verb_sync(const char *directory) {
         _cleanup_close_ int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int r = dir_fd < 0 || (fsync(dir_fd) < 0 && errno != EINVAL) ? -errno : 0;
@@ -147,7 +150,8 @@ static int set_up(void) {
         if (setenv("TZ", "UTC", 1) < 0)
                 return -errno;
         tzset();
-        if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGHUP, &action, NULL) < 0)
+        if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0 ||
+            sigaction(SIGHUP, &action, NULL) < 0)
                 return -errno;
         return signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -errno : 0;
 }

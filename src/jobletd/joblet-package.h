@@ -11,7 +11,8 @@
 /* A signal asked us to end. */
 bool was_stopped(void);
 
-/* Says on f how it went, if it failed: "error ERRNO", and on the next line why. Returns what to exit with. */
+/* Says on f how it went, if it failed: "error ERRNO", and on the next line why. Returns what to exit
+ * with. */
 int package_result(FILE *f, int error, const char *message);
 
 int verb_install(const char *runtimes, int progress_fd);
@@ -20,10 +21,12 @@ int verb_pack(const char *directory, const char *language, const char *name, boo
 /* Reads manifest.sha256 below dir_fd. */
 int read_digests(int dir_fd, char **ret, size_t *ret_size);
 
-/* Work that several processes share: each is a fork that calls function, which returns 0 or a negative errno with a message. While
- * they work, "*done TOTAL" is written to progress_fd now and then. Returns the first error. */
+/* Work that several processes share: each is a fork that calls function, which returns 0 or a negative
+ * errno with a message. While they work, "*done TOTAL" is written to progress_fd now and then. Returns
+ * the first error. */
 typedef int (*ShareFunction)(void *userdata, unsigned worker, char **reterr_message);
-int share_work(ShareFunction function, void *userdata, const uint64_t *done, uint64_t total, int progress_fd, char **reterr_message);
+int share_work(ShareFunction function, void *userdata, const uint64_t *done, uint64_t total, int progress_fd,
+               char **reterr_message);
 
 /* How many they are. */
 unsigned share_count(void);

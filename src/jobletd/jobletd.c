@@ -38,8 +38,8 @@ static int run(void) {
         int r;
 
         umask(0022);
-        /* A list of all jobs may have a megabyte. Such a piece is given back after use only if this is said: glibc would learn that they
-         * are common, and keep two of them. */
+        /* A list of all jobs may have a megabyte. Such a piece is given back after use only if this is
+         * said: glibc would learn that they are common, and keep two of them. */
         (void) mallopt(M_MMAP_THRESHOLD, LARGE_SIZE);
         if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
                 return -errno;

@@ -18,8 +18,10 @@ static unsigned n_readers;
 static int on_reader_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
         n_readers--;
         /* SIGPIPE is a reader whose client has seen enough */
-        if (!(si->si_code == CLD_EXITED && si->si_status == 0) && !(si->si_code == CLD_KILLED && si->si_status == SIGPIPE))
-                log_warning("A reader of the journal failed (%s %d)", si->si_code == CLD_EXITED ? "exit code" : "signal", si->si_status);
+        if (!(si->si_code == CLD_EXITED && si->si_status == 0) &&
+            !(si->si_code == CLD_KILLED && si->si_status == SIGPIPE))
+                log_warning("A reader of the journal failed (%s %d)",
+                            si->si_code == CLD_EXITED ? "exit code" : "signal", si->si_status);
         return 0;
 }
 

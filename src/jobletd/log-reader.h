@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Reading a job's lines out of the journal is work for a process of its own (joblet-log): it maps all journal files and may follow
- * for hours. The daemon decides who may read and passes a pipe on. */
+/* Reading a job's lines out of the journal is work for a process of its own (joblet-log): it maps all
+ * journal files and may follow for hours. The daemon decides who may read and passes a pipe on. */
 
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -16,6 +16,7 @@ typedef struct LogQuery {
         const char *after_cursor; /* or NULL */
 } LogQuery;
 
-/* Starts a reader. *ret_log is the reading end of a pipe with the Journal Export Format; closing *ret_end tells the
- * reader that the job is over: it delivers what is there, and ends. Returns 0, -EBUSY if too many run already, or another negative errno. */
+/* Starts a reader. *ret_log is the reading end of a pipe with the Journal Export Format; closing *ret_end
+ * tells the reader that the job is over: it delivers what is there, and ends. Returns 0, -EBUSY if too
+ * many run already, or another negative errno. */
 int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *ret_end);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the daemon says about itself: one line on stderr with its priority, which journald understands (sd-daemon(3)). Events that
- * users look for have an id and fields of their own, see events.h. */
+/* What the daemon says about itself: one line on stderr with its priority, which journald understands
+ * (sd-daemon(3)). Events that users look for have an id and fields of their own, see events.h. */
 
 #include <errno.h>
 #include <stdio.h>

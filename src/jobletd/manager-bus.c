@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* org.joblet.Manager1. Handlers read and check their arguments, then ask the authority, then act: they may be called twice for one message. */
+/* org.joblet.Manager1. Handlers read and check their arguments, then ask the authority, then act: they
+ * may be called twice for one message. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -33,9 +34,11 @@ static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error
         }
 }
 
-/* Request and runtime, and the plan that they give on this host. What the runtime mounts is checked before: a source that is missing would end in a
- * unit that fails with a number, one that leaves the runtime by a link would show the job what is not its own. */
-static int make_plan(Manager *m, const Request *request, PlanSubject subject, Plan **ret, sd_bus_error *error) {
+/* Request and runtime, and the plan that they give on this host. What the runtime mounts is checked
+ * before: a source that is missing would end in a unit that fails with a number, one that leaves the
+ * runtime by a link would show the job what is not its own. */
+static int make_plan(Manager *m, const Request *request, PlanSubject subject, Plan **ret,
+                     sd_bus_error *error) {
         _cleanup_(runtime_freep) Runtime *runtime = NULL;
         _cleanup_free_ char *sentence = NULL;
         int r;
@@ -74,7 +77,8 @@ static int check_limits(Manager *m, uid_t owner, sd_bus_error *error) {
         return 0;
 }
 
-static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message, sd_bus_error *error) {
+static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message,
+                  sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_(job_freep) Job *j = NULL;
@@ -194,13 +198,16 @@ static int append_job(sd_bus_message *reply, const Job *j) {
                 r = shell_quote(record->command, &command);
         if (r < 0)
                 return r;
-        return sd_bus_message_append(reply, "(tosssusttti)", record->id, path, record->name ?: "", job_state_to_string(record->state),
-                                     record->runtime ?: "", (uint32_t) record->owner, command, record->submitted_usec, record->started_usec,
-                                     record->finished_usec, (int32_t) record_exit_status(record));
+        return sd_bus_message_append(reply, "(tosssusttti)", record->id, path, record->name ?: "",
+                                     job_state_to_string(record->state), record->runtime ?: "",
+                                     (uint32_t) record->owner, command, record->submitted_usec,
+                                     record->started_usec, record->finished_usec,
+                                     (int32_t) record_exit_status(record));
 }
 
 static bool filter_matches(const Filter *f, const Record *r, uid_t uid) {
-        return (f->all || r->owner == uid) && (!f->states || strv_contains(f->states, job_state_to_string(r->state)));
+        return (f->all || r->owner == uid) &&
+               (!f->states || strv_contains(f->states, job_state_to_string(r->state)));
 }
 
 static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -246,7 +253,8 @@ static int method_get_job(sd_bus_message *message, void *userdata, sd_bus_error 
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (!manager_find_job(m, id))
-                return sd_bus_error_setf(error, ERROR_NO_SUCH_JOB, "there is no job %" PRIu64 "; see 'rnx list'", id);
+                return sd_bus_error_setf(error, ERROR_NO_SUCH_JOB,
+                                         "there is no job %" PRIu64 "; see 'rnx list'", id);
         r = job_path(id, &path);
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
 }
@@ -270,27 +278,27 @@ static int method_get_runtime(sd_bus_message *message, void *userdata, sd_bus_er
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
 }
 
-static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                       sd_bus_error *error) {
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         return sd_bus_message_append(reply, "s", PROJECT_VERSION);
 }
 
-static int get_systemd_version(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                               void *userdata, sd_bus_error *error) {
+static int get_systemd_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                               sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Manager *m = userdata;
 
         return sd_bus_message_append(reply, "u", m->policy.systemd_version);
 }
 
-static int get_n_jobs(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                      sd_bus_error *error) {
+static int get_n_jobs(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Manager *m = userdata;
 
         return sd_bus_message_append(reply, "t", (uint64_t) m->n_jobs);
 }
 
-static int get_n_live(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                      sd_bus_error *error) {
+static int get_n_live(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Manager *m = userdata;
 
         return sd_bus_message_append(reply, "t", (uint64_t) m->n_live);

@@ -23,9 +23,10 @@ uint64_t now_realtime(void) {
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
 }
 
-/* Ids never repeat, not even if records are deleted, the daemon is killed or power fails. /run keeps the last one exactly for
- * this boot; on disk there is a ceiling, written ahead and synchronized once per ID_RESERVE jobs, which is where a boot after
- * a crash goes on. A shutdown in order lowers it to the next id. */
+/* Ids never repeat, not even if records are deleted, the daemon is killed or power fails. /run keeps the
+ * last one exactly for this boot; on disk there is a ceiling, written ahead and synchronized once per
+ * ID_RESERVE jobs, which is where a boot after a crash goes on. A shutdown in order lowers it to the next
+ * id. */
 static int read_number(int dir_fd, const char *path, uint64_t *ret) {
         _cleanup_free_ char *text = NULL;
         char *end;
@@ -143,7 +144,8 @@ void manager_remove_job(Manager *m, Job *j) {
 
 void manager_dispatch_starts(Manager *m) {
         /* The waiting ones are among the newest; none of them, and this is one look */
-        for (size_t i = m->n_jobs > JOBS_LIVE_MAX ? m->n_jobs - JOBS_LIVE_MAX : 0; i < m->n_jobs && m->n_starting < STARTS_IN_FLIGHT_MAX; i++)
+        for (size_t i = m->n_jobs > JOBS_LIVE_MAX ? m->n_jobs - JOBS_LIVE_MAX : 0;
+             i < m->n_jobs && m->n_starting < STARTS_IN_FLIGHT_MAX; i++)
                 if (m->jobs[i]->phase == JOB_WAITING)
                         job_start(m->jobs[i]);
 }
@@ -155,7 +157,8 @@ static int load_record(Manager *m, uint64_t id) {
 
         r = record_load(m->records_fd, id, /* with_mounts= */ false, &record);
         if (r == -EBADMSG) {
-                log_error("The record of job %" PRIu64 " is damaged, ignoring it: %s/jobs/%" PRIu64, id, PKGSTATEDIR, id);
+                log_error("The record of job %" PRIu64 " is damaged, ignoring it: %s/jobs/%" PRIu64, id,
+                          PKGSTATEDIR, id);
                 return 0;
         }
         if (r >= 0)
@@ -298,10 +301,11 @@ static pid_t read_main_pid(Manager *m, const char *unit_path) {
         uint32_t pid = 0;
         int r;
 
-        r = sd_bus_get_property_trivial(m->bus, "org.freedesktop.systemd1", unit_path, "org.freedesktop.systemd1.Service",
-                                        "MainPID", &error, 'u', &pid);
+        r = sd_bus_get_property_trivial(m->bus, "org.freedesktop.systemd1", unit_path,
+                                        "org.freedesktop.systemd1.Service", "MainPID", &error, 'u', &pid);
         if (r < 0)
-                log_warning_errno(r, "Failed to read the main process of %s, ignoring: %s", unit_path, error.message ?: strerror(-r));
+                log_warning_errno(r, "Failed to read the main process of %s, ignoring: %s", unit_path,
+                                  error.message ?: strerror(-r));
         return (pid_t) pid;
 }
 
@@ -331,11 +335,13 @@ static int reconcile(Manager *m) {
 
         r = unit_list_jobs(m->bus, &units, &error);
         if (r < 0)
-                return log_error_errno(r, "Failed to list the units of jobs: %s", error.message ?: strerror(-r));
+                return log_error_errno(r, "Failed to list the units of jobs: %s",
+                                       error.message ?: strerror(-r));
         r = sd_bus_message_enter_container(units, 'a', "(ssssssouso)");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_read(units, "(ssssssouso)", &unit, NULL, NULL, &active_state, NULL, NULL, &path, NULL, NULL, NULL)) > 0) {
+        while ((r = sd_bus_message_read(units, "(ssssssouso)", &unit, NULL, NULL, &active_state, NULL, NULL,
+                                        &path, NULL, NULL, NULL)) > 0) {
                 r = resume_unit(m, unit, active_state, path);
                 if (r < 0)
                         return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The manager owns all jobs and what they share. Its jobs are sorted by id, which is the order in which they came. */
+/* The manager owns all jobs and what they share. Its jobs are sorted by id, which is the order in which
+ * they came. */
 
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>

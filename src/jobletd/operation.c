@@ -80,7 +80,8 @@ static int on_exit_of_program(sd_event_source *source, const siginfo_t *si, void
         if (r >= 0)
                 r = parse_result(text, &rest);
         if (r == -EPROTO || (r >= 0 && (si->si_code != CLD_EXITED || si->si_status != 0))) {
-                log_warning("joblet-package ended without a result (%s %d)", si->si_code == CLD_EXITED ? "exit code" : "signal", si->si_status);
+                log_warning("joblet-package ended without a result (%s %d)",
+                            si->si_code == CLD_EXITED ? "exit code" : "signal", si->si_status);
                 r = -EPROTO;
                 rest = "the program that does the work was ended before it was done; see journalctl -u joblet.service";
         }
@@ -138,8 +139,11 @@ int operation_start(Manager *m, const OperationStart *start) {
         if (r < 0)
                 return r;
 
-        r = spawn_program(argv, (const SpawnFd []) {{ start->input_fd, STDIN_FILENO }, { o->result_fd, STDOUT_FILENO }, { start->progress_fd, 3 }}, 3,
-                  &o->pid);
+        r = spawn_program(argv,
+                          (const SpawnFd[]) { { start->input_fd, STDIN_FILENO },
+                                             { o->result_fd, STDOUT_FILENO },
+                                             { start->progress_fd, 3 } },
+                          3, &o->pid);
         if (r < 0)
                 return log_error_errno(r, "Failed to start %s: %m", argv[0]);
         r = sd_event_add_child(m->event, &o->child, o->pid, WEXITED, on_exit_of_program, o);

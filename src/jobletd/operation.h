@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A method call that is answered by a run of joblet-package. It ends when the program ends; a client that vanishes ends it,
- * unless it is kept. */
+/* A method call that is answered by a run of joblet-package. It ends when the program ends; a client that
+ * vanishes ends it, unless it is kept. */
 
 #include <stdbool.h>
 
@@ -14,9 +14,10 @@
 
 typedef struct Operation Operation;
 
-/* What the program said: error 0 and the lines after "ok", or a negative errno and its message. Whoever takes over takes
- * the message of the call with it. */
-typedef void (*OperationFunction)(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata);
+/* What the program said: error 0 and the lines after "ok", or a negative errno and its message. Whoever
+ * takes over takes the message of the call with it. */
+typedef void (*OperationFunction)(Manager *m, sd_bus_message *call, int error, const char *text,
+                                  void *userdata);
 
 typedef struct OperationStart {
         char *const *words;     /* after the name of the program */

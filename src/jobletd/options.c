@@ -58,7 +58,8 @@ static int read_fd(sd_bus_message *m, const struct Option *o, RelayGo *go, sd_bu
         return *field < 0 ? -errno : 0;
 }
 
-static int read_value(sd_bus_message *m, const struct Option *o, Request *request, RelayGo *go, char **reterr, sd_bus_error *error) {
+static int read_value(sd_bus_message *m, const struct Option *o, Request *request, RelayGo *go,
+                      char **reterr, sd_bus_error *error) {
         _cleanup_strv_free_ char **strings = NULL;
         const char *s;
         uint64_t t;
@@ -124,7 +125,8 @@ static int read_all(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_err
         return bus_dictionary_read(m, read_option, &(Target) { request, go }, error);
 }
 
-int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, RelayGo *ret_go, sd_bus_error *error) {
+int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, RelayGo *ret_go,
+                 sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         _cleanup_(relay_go_done) RelayGo go = RELAY_GO_NULL;
         int r;

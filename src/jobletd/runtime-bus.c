@@ -15,7 +15,8 @@ int runtime_path(const char *name, char **ret) {
 }
 
 /* The object of a call: found anew for it, and freed with the slot that holds it, after the reply. */
-static int find_runtime(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
+static int find_runtime(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                        sd_bus_error *error) {
         _cleanup_free_ char *name = NULL;
         Manager *m = userdata;
 
@@ -29,7 +30,8 @@ static int find_runtime(sd_bus *bus, const char *path, const char *interface, vo
         return 1;
 }
 
-static int enumerate_runtimes(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
+static int enumerate_runtimes(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
+                              sd_bus_error *error) {
         _cleanup_strv_free_ char **paths = NULL;
         Runtime **runtimes = NULL;
         Manager *m = userdata;
@@ -55,8 +57,8 @@ static int append_string(sd_bus_message *reply, const char *s) {
         return sd_bus_message_append(reply, "s", s ?: "");
 }
 
-static int get_string(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                      sd_bus_error *error) {
+static int get_string(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Runtime *runtime = userdata;
         const Manifest *manifest = runtime->manifest;
         const struct {
@@ -84,8 +86,8 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
         return -ENOENT;
 }
 
-static int get_strings(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                       sd_bus_error *error) {
+static int get_strings(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Runtime *runtime = userdata;
         const Manifest *manifest = runtime->manifest;
 
@@ -95,15 +97,15 @@ static int get_strings(sd_bus *bus, const char *path, const char *interface, con
                                           strcmp(property, "Architectures") == 0 ? manifest->architectures : manifest->environment);
 }
 
-static int get_size(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                    sd_bus_error *error) {
+static int get_size(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Runtime *runtime = userdata;
 
         return sd_bus_message_append(reply, "t", runtime->size);
 }
 
-static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                      sd_bus_error *error) {
+static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Runtime *runtime = userdata;
         int r;
 
@@ -151,7 +153,8 @@ static const sd_bus_vtable runtime_vtable[] = {
 int runtime_bus_register(Manager *m) {
         int r;
 
-        r = sd_bus_add_fallback_vtable(m->bus, NULL, RUNTIME_PREFIX, "org.joblet.Runtime1", runtime_vtable, find_runtime, m);
+        r = sd_bus_add_fallback_vtable(m->bus, NULL, RUNTIME_PREFIX, "org.joblet.Runtime1", runtime_vtable,
+                                       find_runtime, m);
         if (r < 0)
                 return r;
         return sd_bus_add_node_enumerator(m->bus, NULL, RUNTIME_PREFIX, enumerate_runtimes, m);

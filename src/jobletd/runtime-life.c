@@ -145,11 +145,13 @@ static const char* leftover_kind(const char *entry, const char *kind) {
 static bool is_used(const Manager *m, const char *language, const char *name, uint64_t id_max) {
         _cleanup_free_ char *display = NULL;
 
-        return runtime_name_display(language, name, &display) < 0 || runtime_count_jobs(m, display, id_max, NULL) > 0;
+        return runtime_name_display(language, name, &display) < 0 ||
+               runtime_count_jobs(m, display, id_max, NULL) > 0;
 }
 
 /* Sets *ret to whether an entry of the directory fd may go. */
-static int check_leftover(Manager *m, int fd, const char *language, const char *entry, bool unfinished, bool *ret) {
+static int check_leftover(Manager *m, int fd, const char *language, const char *entry, bool unfinished,
+                          bool *ret) {
         const char *replaced = leftover_kind(entry, "replaced"), *end = replaced;
         _cleanup_free_ char *name = NULL;
         uint64_t id_max = UINT64_MAX;
@@ -169,7 +171,8 @@ static int check_leftover(Manager *m, int fd, const char *language, const char *
         if (*ret)
                 return 0;
         sweep_wanted = true;
-        /* A daemon that was killed between the two renames of replace() has left the old tree with the name of the new one. */
+        /* A daemon that was killed between the two renames of replace() has left the old tree with the
+         * name of the new one. */
         return replaced ? 0 : move_away(m, fd, entry, name, "replaced", NULL);
 }
 
@@ -238,7 +241,8 @@ void runtimes_sweep(Manager *m, bool unfinished) {
                 int r = runtime_name_is_valid(de->d_name) ? sweep_language(m, de->d_name, unfinished) : 0;
 
                 if (r < 0 && r != -ENOTDIR && r != -ELOOP)
-                        log_warning_errno(r, "Failed to clean up in " RUNTIMES_PATH "/%s, ignoring: %m", de->d_name);
+                        log_warning_errno(r, "Failed to clean up in " RUNTIMES_PATH "/%s, ignoring: %m",
+                                          de->d_name);
         }
 }
 

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How runtimes come and go while jobs run. A job has the directories of its runtime mounted: what is deleted in them is deleted
- * for the job as well. So a tree is only ever renamed, and deleted when no job has it any more. Beside the runtimes of
- * a language lie, out of sight of the store:
+/* How runtimes come and go while jobs run. A job has the directories of its runtime mounted: what is
+ * deleted in them is deleted for the job as well. So a tree is only ever renamed, and deleted when no job
+ * has it any more. Beside the runtimes of a language lie, out of sight of the store:
  *
- *      .#NAME.new.RANDOM       is being unpacked
- *      .#NAME.replaced.ID.N    was replaced when ID was the number of the last job: later jobs have the new one
- *      .#NAME.removed.ID.N     was removed, is being deleted
+ *      .#NAME.new.RANDOM       is being unpacked .#NAME.replaced.ID.N    was replaced when ID was the
+ *      number of the last job: later jobs have the new one .#NAME.removed.ID.N     was removed, is being
+ *      deleted
  *
  * What a killed predecessor left is found by these names at the start of the daemon. */
 
 #include "manager.h"
 
-/* Running jobs of the runtime, up to the given id; *ret_list becomes "42, 43" for a message, with at most ten. */
+/* Running jobs of the runtime, up to the given id; *ret_list becomes "42, 43" for a message, with at most
+ * ten. */
 unsigned runtime_count_jobs(const Manager *m, const char *display_name, uint64_t id_max, char **ret_list);
 
 /* Whether a job of the runtime is just being started, so that its mounts may not be complete yet. */
 bool runtime_is_starting(const Manager *m, const char *display_name);
 
-/* Puts what was unpacked into its place, and what was there aside. Returns 0 or a negative errno with nothing changed. */
+/* Puts what was unpacked into its place, and what was there aside. Returns 0 or a negative errno with
+ * nothing changed. */
 int runtime_put_in_place(Manager *m, const char *language, const char *name, const char *staging);
 
-/* Takes a runtime out of its place, which needs no job of it to run; *ret_removed is its new name beside it. */
+/* Takes a runtime out of its place, which needs no job of it to run; *ret_removed is its new name beside
+ * it. */
 int runtime_take_away(Manager *m, const char *language, const char *name, char **ret_removed);
 
 /* Removes the directory of a language that has become empty. */

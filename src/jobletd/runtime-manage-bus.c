@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The methods of org.joblet.Manager1 that list, install, remove and verify runtimes. The work itself is done by joblet-package. */
+/* The methods of org.joblet.Manager1 that list, install, remove and verify runtimes. The work itself is
+ * done by joblet-package. */
 
 #include <errno.h>
 #include <string.h>
@@ -27,7 +28,8 @@ static int append_runtime(sd_bus_message *reply, const Runtime *runtime) {
         r = runtime_path(runtime->name, &path);
         if (r < 0)
                 return r;
-        return sd_bus_message_append(reply, "(osssstss)", path, runtime->name, runtime->display_name, manifest ? manifest->version : "",
+        return sd_bus_message_append(reply, "(osssstss)", path, runtime->name, runtime->display_name,
+                                     manifest ? manifest->version : "",
                                      manifest ? runtime_type_to_string(manifest->type) : "", runtime->size,
                                      manifest ? manifest->description : "", runtime->problem ?: "");
 }
@@ -133,14 +135,15 @@ static void on_sizes_for_install(Manager *m, void *userdata) {
         (void) sd_bus_reply_method_return(p->call, "so", p->display_name, path);
 }
 
-/* Something failed, perhaps without cleaning up: whatever is unfinished while nothing is under way is nobody's. */
+/* Something failed, perhaps without cleaning up: whatever is unfinished while nothing is under way is
+ * nobody's. */
 static void sweep_if_idle(Manager *m) {
         if (operation_count() == 0 && n_placings == 0)
                 runtimes_sweep(m, true);
 }
 
-/* The tree was on the disk before it got its name; now its name is, or nobody knows. What it replaced may go only now: until here a
- * power failure could have brought it back. */
+/* The tree was on the disk before it got its name; now its name is, or nobody knows. What it replaced may
+ * go only now: until here a power failure could have brought it back. */
 static void on_name_synced(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
         _cleanup_(placing_freep) Placing *p = userdata;
         _cleanup_free_ char *path = NULL;
@@ -191,7 +194,8 @@ static void place(Placing *p) {
 
         if (runtime_is_starting(m, p->display_name) && ++p->n_tries < PLACE_TRIES_MAX) {
                 p->timer = sd_event_source_disable_unref(p->timer);
-                if (sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, PLACE_RETRY_USEC, 0, on_placing_time, p) >= 0)
+                if (sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, PLACE_RETRY_USEC, 0,
+                                               on_placing_time, p) >= 0)
                         return;
         }
 
@@ -221,7 +225,8 @@ static int placing_new(Manager *m, sd_bus_message *call, const char *text, Placi
         p->manager = m;
         p->call = sd_bus_message_ref(call);
         if (sscanf(text, "%m[^\n]\n%m[^\n]\n%m[^\n]\n", &p->language, &p->name, &p->staging) != 3 ||
-            !runtime_name_is_valid(p->language) || !runtime_name_is_valid(p->name) || strchr(p->staging, '/'))
+            !runtime_name_is_valid(p->language) || !runtime_name_is_valid(p->name) ||
+            strchr(p->staging, '/'))
                 return -EPROTO;
         if (runtime_name_display(p->language, p->name, &p->display_name) < 0)
                 return -ENOMEM;
@@ -243,7 +248,8 @@ static void on_unpacked(Manager *m, sd_bus_message *call, int error, const char 
 }
 
 /* The one option is where to tell how far it is. */
-static int read_install_options(sd_bus_message *m, int *ret_package, int *ret_progress, sd_bus_error *error) {
+static int read_install_options(sd_bus_message *m, int *ret_package, int *ret_progress,
+                                sd_bus_error *error) {
         int r;
 
         r = sd_bus_message_read(m, "h", ret_package);
@@ -325,7 +331,8 @@ static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus
         r = read_name(message, &name, error);
         if (r < 0)
                 return r;
-        r = authority_check(m->authority, message, ACTION_MANAGE_RUNTIMES, (const char *const []) { "runtime", name, NULL }, error);
+        r = authority_check(m->authority, message, ACTION_MANAGE_RUNTIMES,
+                            (const char *const[]) { "runtime", name, NULL }, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = find(m, name, &runtime, error);
@@ -344,7 +351,8 @@ static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus
         (void) sd_bus_emit_object_removed(m->bus, path);
         r = runtime_take_away(m, language, runtime->name, &removed);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, r, "runtime %s cannot be removed: %s", runtime->display_name, strerror(-r));
+                return sd_bus_error_set_errnof(error, r, "runtime %s cannot be removed: %s",
+                                               runtime->display_name, strerror(-r));
         log_info("Removed runtime %s", runtime->display_name);
         r = operation_start(m, &(OperationStart) {
                 .words = (char *const []) { (char*) "remove", directory, removed, NULL },
@@ -428,5 +436,6 @@ static const sd_bus_vtable runtime_manage_vtable[] = {
 };
 
 int runtime_manage_bus_register(Manager *m) {
-        return sd_bus_add_object_vtable(m->bus, NULL, "/org/joblet", "org.joblet.Manager1", runtime_manage_vtable, m);
+        return sd_bus_add_object_vtable(m->bus, NULL, "/org/joblet", "org.joblet.Manager1",
+                                        runtime_manage_vtable, m);
 }

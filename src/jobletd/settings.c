@@ -69,9 +69,11 @@ static void parse(Settings *s, const char *path, char *text) {
                 *equals = 0;
                 r = apply(s, strip(line), strip(equals + 1));
                 if (r == -ENOENT)
-                        log_warning("%s:%u: unknown setting %s=, ignoring; see jobletd(8)", path, number, strip(line));
+                        log_warning("%s:%u: unknown setting %s=, ignoring; see jobletd(8)", path, number,
+                                    strip(line));
                 else if (r < 0)
-                        log_warning("%s:%u: '%s' is not a value for %s=, ignoring; see jobletd(8)", path, number, strip(equals + 1), strip(line));
+                        log_warning("%s:%u: '%s' is not a value for %s=, ignoring; see jobletd(8)", path,
+                                    number, strip(equals + 1), strip(line));
         }
 }
 

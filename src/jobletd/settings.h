@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* /etc/joblet/jobletd.conf and drop-ins in jobletd.conf.d/: what the administrator decides. See jobletd(8). */
+/* /etc/joblet/jobletd.conf and drop-ins in jobletd.conf.d/: what the administrator decides. See
+ * jobletd(8). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +16,6 @@ typedef struct Settings {
         NetworkMode default_network;    /* DefaultNetwork= */
 } Settings;
 
-/* Sets the defaults, then reads what there is. A line that cannot be understood is logged and ignored, as by other daemons. */
+/* Sets the defaults, then reads what there is. A line that cannot be understood is logged and ignored, as
+ * by other daemons. */
 int settings_load(const char *directory, Settings *ret);

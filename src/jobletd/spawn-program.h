@@ -10,5 +10,6 @@ typedef struct SpawnFd {
         int to;   /* in the program; in ascending order */
 } SpawnFd;
 
-/* Starts argv[0] with the given descriptors, stderr and nothing else, and with the signals of a fresh process. */
+/* Starts argv[0] with the given descriptors, stderr and nothing else, and with the signals of a fresh
+ * process. */
 int spawn_program(char *const *argv, const SpawnFd *fds, size_t n_fds, pid_t *ret);

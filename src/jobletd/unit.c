@@ -32,7 +32,8 @@ static int append_mount(sd_bus_message *m, const PlanMount *mount) {
         switch (mount->kind) {
         case PLAN_BIND_READ_ONLY:
         case PLAN_BIND_WRITABLE:
-                return sd_bus_message_append(m, "(ssbt)", mount->source, mount->target, mount->optional, PLAN_BIND_FLAGS);
+                return sd_bus_message_append(m, "(ssbt)", mount->source, mount->target, mount->optional,
+                                             PLAN_BIND_FLAGS);
         case PLAN_TMPFS:
                 return sd_bus_message_append(m, "(ss)", mount->target, mount->options ?: "");
         case PLAN_INACCESSIBLE: {
@@ -77,7 +78,8 @@ static int append_addresses(sd_bus_message *m, PropertyType type) {
                 if (r >= 0)
                         r = sd_bus_message_append(m, "i", families[i].family);
                 if (r >= 0)
-                        r = sd_bus_message_append_array(m, 'y', localhost ? families[i].localhost : any, families[i].size);
+                        r = sd_bus_message_append_array(m, 'y', localhost ? families[i].localhost : any,
+                                                        families[i].size);
                 if (r >= 0)
                         r = sd_bus_message_append(m, "u", localhost ? families[i].localhost_prefix : 0);
                 if (r >= 0)
@@ -193,7 +195,8 @@ static int append_exec(sd_bus_message *m, const Plan *p) {
         return r;
 }
 
-int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback, void *userdata, sd_bus_slot **ret) {
+int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback,
+               void *userdata, sd_bus_slot **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_free_ Property *properties = NULL;
         size_t n = 0;
@@ -202,7 +205,8 @@ int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handl
         r = properties_of_plan(plan, &properties, &n);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartTransientUnit");
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                           "StartTransientUnit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ss", plan->unit, "fail");
         if (r >= 0)
@@ -225,21 +229,24 @@ int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handl
         return sd_bus_call_async(bus, ret, m, callback, userdata, CALL_TIMEOUT_USEC);
 }
 
-int unit_stop(sd_bus *bus, const char *unit, sd_bus_message_handler_t callback, void *userdata, sd_bus_slot **ret) {
-        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit", callback, userdata,
-                                        "ss", unit, "replace");
+int unit_stop(sd_bus *bus, const char *unit, sd_bus_message_handler_t callback, void *userdata,
+              sd_bus_slot **ret) {
+        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit",
+                                        callback, userdata, "ss", unit, "replace");
 }
 
-int unit_kill(sd_bus *bus, const char *unit, int signo, sd_bus_message_handler_t callback, void *userdata, sd_bus_slot **ret) {
-        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit", callback, userdata,
-                                        "ssi", unit, "all", (int32_t) signo);
+int unit_kill(sd_bus *bus, const char *unit, int signo, sd_bus_message_handler_t callback, void *userdata,
+              sd_bus_slot **ret) {
+        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit",
+                                        callback, userdata, "ssi", unit, "all", (int32_t) signo);
 }
 
 int unit_reset_failed(sd_bus *bus, const char *unit) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "ResetFailedUnit");
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                           "ResetFailedUnit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", unit);
         if (r >= 0)
@@ -247,20 +254,21 @@ int unit_reset_failed(sd_bus *bus, const char *unit) {
         return r < 0 ? r : sd_bus_send(bus, m, NULL);
 }
 
-int unit_get_all(sd_bus *bus, const char *unit, const char *interface, sd_bus_message_handler_t callback, void *userdata, sd_bus_slot **ret) {
+int unit_get_all(sd_bus *bus, const char *unit, const char *interface, sd_bus_message_handler_t callback,
+                 void *userdata, sd_bus_slot **ret) {
         _cleanup_free_ char *path = NULL;
         int r;
 
         r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
         if (r < 0)
                 return r;
-        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties", "GetAll", callback, userdata,
-                                        "s", interface);
+        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties",
+                                        "GetAll", callback, userdata, "s", interface);
 }
 
 int unit_list_jobs(sd_bus *bus, sd_bus_message **ret, sd_bus_error *error) {
-        return sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByPatterns", error, ret,
-                                  "asas", 0, 1, "joblet-job-*.service");
+        return sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByPatterns",
+                                  error, ret, "asas", 0, 1, "joblet-job-*.service");
 }
 
 int unit_name_to_id(const char *unit, uint64_t *ret) {

@@ -132,7 +132,8 @@ static int walk_one(const Walk *w, int dir_fd, const char *directory, const char
         struct stat st;
         int fd, r;
 
-        if ((size_t) snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "", name) >= FILE_TREE_PATH_MAX)
+        if ((size_t) snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "", name) >=
+            FILE_TREE_PATH_MAX)
                 return walk_failed(w, -ENAMETOOLONG, path, "its path is too long");
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
                 return walk_failed(w, -errno, path, strerror(errno));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The files of a runtime as a plain list: what a package holds, what lies in a directory, what a manifest.sha256
- * promises. The three are made, and compared, in this one form. */
+/* The files of a runtime as a plain list: what a package holds, what lies in a directory, what a
+ * manifest.sha256 promises. The three are made, and compared, in this one form. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,8 +68,8 @@ FileItem* file_tree_find(const FileTree *t, const char *path);
 /* Whether path lies below directory. */
 bool file_path_is_below(const char *path, const char *directory);
 
-/* All that is below dir_fd, sorted; no link is followed, no other file system entered. Returns 0, or a negative errno with a
- * message that names the file. */
+/* All that is below dir_fd, sorted; no link is followed, no other file system entered. Returns 0, or a
+ * negative errno with a message that names the file. */
 int file_tree_scan(int dir_fd, FileTree **ret, char **reterr_message);
 
 /* SHA-256 of a regular file of the tree below dir_fd, in hexadecimal. */

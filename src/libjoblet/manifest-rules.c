@@ -21,8 +21,8 @@ static const char *const targets_reserved[] = { "/opt/joblet" };
 
 /* In a runtime's own root it may arrange everything but what every job is promised. */
 static const char *const targets_refused_in_own_root[] = {
-        "/boot", "/dev", "/etc", "/home", "/opt/joblet", "/proc", "/root", "/run", "/sys", "/tmp", "/var/run",
-        "/var/tmp", "/volumes", "/work",
+        "/boot", "/dev", "/etc", "/home",    "/opt/joblet", "/proc",    "/root",
+        "/run",  "/sys", "/tmp", "/var/run", "/var/tmp",    "/volumes", "/work",
 };
 
 /* Beside every LD_ variable but LD_LIBRARY_PATH: what makes the C library or a shell load or run foreign
@@ -34,8 +34,8 @@ static const char *const variables_hijacking[] = {
 
 /* What systemd and Joblet tell a job. */
 static const char *const variables_reserved[] = {
-        "CREDENTIALS_DIRECTORY", "HOME", "INVOCATION_ID", "JOURNAL_STREAM", "LOGNAME", "MAINPID", "NOTIFY_SOCKET",
-        "USER", "WATCHDOG_PID", "WATCHDOG_USEC",
+        "CREDENTIALS_DIRECTORY", "HOME", "INVOCATION_ID", "JOURNAL_STREAM", "LOGNAME", "MAINPID",
+        "NOTIFY_SOCKET",         "USER", "WATCHDOG_PID",  "WATCHDOG_USEC",
 };
 
 /* Whether the first n bytes of s are one of the strings. */
@@ -82,7 +82,8 @@ char* path_normalize(const char *path) {
 bool path_is_below(const char *path, const char *prefix) {
         size_t n = strlen(prefix);
 
-        return strncmp(path, prefix, n) == 0 && (path[n] == 0 || path[n] == '/' || (n > 0 && prefix[n - 1] == '/'));
+        return strncmp(path, prefix, n) == 0 &&
+               (path[n] == 0 || path[n] == '/' || (n > 0 && prefix[n - 1] == '/'));
 }
 
 int path_compare(const char *a, const char *b) {
@@ -152,7 +153,8 @@ static const char* mount_target_problem_on_host(const char *target) {
                 if (path_is_below(target, targets_allowed[i]))
                         return NULL;
         for (size_t i = 0; i < ELEMENTSOF(targets_allowed_below); i++)
-                if (path_is_below(target, targets_allowed_below[i]) && strcmp(target, targets_allowed_below[i]) != 0)
+                if (path_is_below(target, targets_allowed_below[i]) &&
+                    strcmp(target, targets_allowed_below[i]) != 0)
                         return NULL;
         return "it must lie below /usr/local, /opt or /srv or be /node_modules, choose such a place or use 'base: self'";
 }
@@ -172,7 +174,7 @@ const char* mount_target_problem(const char *target, RuntimeBase base) {
         for (size_t i = 0; i < ELEMENTSOF(targets_refused_in_own_root); i++)
                 if (path_is_below(target, targets_refused_in_own_root[i]))
                         return "it must not lie in a place that Joblet sets up for every job (/dev, /etc, /home, /proc, "
-                                "/root, /run, /sys, /tmp, /volumes, /work), choose another one";
+                               "/root, /run, /sys, /tmp, /volumes, /work), choose another one";
         return NULL;
 }
 
@@ -219,6 +221,6 @@ const char* volume_name_problem(const char *name) {
         if (n == 0 || n > VOLUME_NAME_MAX || strspn(name, middle) != n || !strchr(ends, name[0]) ||
             !strchr(ends, name[n - 1]))
                 return "it is no name of a volume, use up to 63 letters, digits, '-' and '_' that begin and end with a "
-                        "letter or digit";
+                       "letter or digit";
         return NULL;
 }

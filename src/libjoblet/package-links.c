@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Where the links of a package lead. Each is followed through the plan as the kernel would follow it through the tree, other
- * links included: by its letters alone "a/../.." may be harmless and still lead out, if a is a link. */
+/* Where the links of a package lead. Each is followed through the plan as the kernel would follow it
+ * through the tree, other links included: by its letters alone "a/../.." may be harmless and still lead
+ * out, if a is a link. */
 
 #include <string.h>
 
@@ -122,7 +123,8 @@ static int check_link(const PackagePlan *p, const FileItem *item, bool own_root,
         target = text_for_message(item->target, SHOWN_MAX);
         if (!path || !target)
                 return -ENOMEM;
-        return message_set(reterr, -EINVAL, "package refused: entry '%s': it is a link to '%s', which %s", path, target, rule);
+        return message_set(reterr, -EINVAL, "package refused: entry '%s': it is a link to '%s', which %s",
+                           path, target, rule);
 }
 
 int package_plan_check_links(const PackagePlan *p, bool own_root, char **reterr_message) {

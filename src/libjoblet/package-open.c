@@ -49,8 +49,8 @@ static int64_t entry_time(zip_t *zip, uint64_t index, const zip_stat_t *st) {
 
         field = zip_file_extra_field_get_by_id(zip, index, TIMESTAMP_FIELD, 0, &size, ZIP_FL_CENTRAL);
         if (field && size >= 5 && (field[0] & 1))
-                return (int32_t) ((uint32_t) field[1] | (uint32_t) field[2] << 8 | (uint32_t) field[3] << 16 |
-                                  (uint32_t) field[4] << 24);
+                return (int32_t) ((uint32_t) field[1] | (uint32_t) field[2] << 8 |
+                                  (uint32_t) field[3] << 16 | (uint32_t) field[4] << 24);
         return st->valid & ZIP_STAT_MTIME ? (int64_t) st->mtime : 0;
 }
 
@@ -142,7 +142,8 @@ static int read_links(Package *p, char **reterr_message) {
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0 || strlen(item->target) != size)
-                        return package_failed(reterr_message, -EINVAL, item->path, "the target of this link in the package is damaged");
+                        return package_failed(reterr_message, -EINVAL, item->path,
+                                              "the target of this link in the package is damaged");
         }
         return package_plan_check_links(p->plan, p->manifest->base == RUNTIME_BASE_SELF, reterr_message);
 }
@@ -157,7 +158,8 @@ static int read_manifest(Package *p, char **reterr_message) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return message_set(reterr_message, -EINVAL, "package refused: its runtime.yml is %s", r == -E2BIG ? "too large" : "damaged");
+                return message_set(reterr_message, -EINVAL, "package refused: its runtime.yml is %s",
+                                   r == -E2BIG ? "too large" : "damaged");
         if (asprintf(&name, "%s/runtime.yml", p->plan->name) < 0) {
                 name = NULL;
                 return -ENOMEM;
@@ -191,7 +193,8 @@ static int read_digests(Package *p, char **reterr_message) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return message_set(reterr_message, -EINVAL, "package refused: its " MANIFEST_DIGESTS_NAME " is %s",
+                return message_set(reterr_message, -EINVAL,
+                                   "package refused: its " MANIFEST_DIGESTS_NAME " is %s",
                                    r == -E2BIG ? "too large" : "damaged");
         r = tree_manifest_parse(data, size, &promised, reterr_message);
         if (r < 0)
@@ -207,7 +210,8 @@ static int read_digests(Package *p, char **reterr_message) {
 }
 
 /* Takes ownership of source. */
-static int open_source(zip_source_t *source, uint64_t size, const PackageLimits *limits, Package **ret, char **reterr_message) {
+static int open_source(zip_source_t *source, uint64_t size, const PackageLimits *limits, Package **ret,
+                       char **reterr_message) {
         _cleanup_(package_freep) Package *p = calloc(1, sizeof(Package));
         zip_error_t error;
         int r;
@@ -247,7 +251,8 @@ int package_open(int fd, const PackageLimits *limits, Package **ret, char **rete
         struct stat st;
 
         if (fstat(fd, &st) < 0)
-                return message_set(reterr_message, -errno, "the package cannot be read: %s", strerror(errno));
+                return message_set(reterr_message, -errno, "the package cannot be read: %s",
+                                   strerror(errno));
         if (!S_ISREG(st.st_mode))
                 return message_set(reterr_message, -EINVAL, "package refused: it is no regular file");
         zip_error_init(&error);
@@ -256,7 +261,8 @@ int package_open(int fd, const PackageLimits *limits, Package **ret, char **rete
         return source ? open_source(source, (uint64_t) st.st_size, limits, ret, reterr_message) : -ENOMEM;
 }
 
-int package_open_bytes(const void *data, size_t size, const PackageLimits *limits, Package **ret, char **reterr_message) {
+int package_open_bytes(const void *data, size_t size, const PackageLimits *limits, Package **ret,
+                       char **reterr_message) {
         zip_source_t *source;
         zip_error_t error;
 

@@ -168,20 +168,24 @@ typedef struct Packer {
 static int set_attributes(Packer *p, zip_int64_t index, mode_t mode, int64_t mtime, bool compress) {
         int64_t time = mtime < p->options->time && mtime > 0 ? mtime : p->options->time;
         uint32_t t = (uint32_t) time;
-        const zip_uint8_t stamp[] = { 1, (uint8_t) t, (uint8_t) (t >> 8), (uint8_t) (t >> 16), (uint8_t) (t >> 24) };
+        const zip_uint8_t stamp[] = { 1, (uint8_t) t, (uint8_t) (t >> 8), (uint8_t) (t >> 16),
+                                      (uint8_t) (t >> 24) };
         zip_uint64_t i = (zip_uint64_t) index;
 
         if (index < 0 ||
-            zip_file_set_external_attributes(p->zip, i, 0, ZIP_OPSYS_UNIX, (uint32_t) mode << 16 | (S_ISDIR(mode) ? 0x10 : 0)) < 0 ||
+            zip_file_set_external_attributes(p->zip, i, 0, ZIP_OPSYS_UNIX,
+                                             (uint32_t) mode << 16 | (S_ISDIR(mode) ? 0x10 : 0)) < 0 ||
             zip_file_set_mtime(p->zip, i, (time_t) time, 0) < 0 ||
             zip_file_extra_field_set(p->zip, i, TIMESTAMP_FIELD, ZIP_EXTRA_FIELD_NEW, stamp, sizeof(stamp),
                                      ZIP_FL_LOCAL | ZIP_FL_CENTRAL) < 0 ||
-            (!S_ISDIR(mode) && zip_set_file_compression(p->zip, i, compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, LEVEL) < 0))
+            (!S_ISDIR(mode) &&
+             zip_set_file_compression(p->zip, i, compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, LEVEL) < 0))
                 return -EIO;
         return 0;
 }
 
-static int add_source(Packer *p, const char *name, zip_source_t *source, mode_t mode, int64_t mtime, bool compress) {
+static int add_source(Packer *p, const char *name, zip_source_t *source, mode_t mode, int64_t mtime,
+                      bool compress) {
         zip_int64_t index;
 
         if (!source)
@@ -212,8 +216,8 @@ static int add_item(Packer *p, const FileItem *item) {
         case FILE_DIRECTORY:
                 return add_directory(p, name, item->mtime);
         case FILE_LINK:
-                return add_source(p, name, zip_source_buffer(p->zip, item->target, strlen(item->target), 0), S_IFLNK | 0777,
-                                  item->mtime, false);
+                return add_source(p, name, zip_source_buffer(p->zip, item->target, strlen(item->target), 0),
+                                  S_IFLNK | 0777, item->mtime, false);
         default:
                 return add_source(p, name, input_new(p->zip, item, p->dir_fd, o->done),
                                   S_IFREG | (item->mode & 0111 ? 0755 : 0644), item->mtime, !o->store);
@@ -225,14 +229,15 @@ static int add_top(Packer *p) {
         _cleanup_free_ char *name = NULL, *language = NULL, *digests = NULL;
         int r;
 
-        if (asprintf(&name, "%s/%s", o->language, o->name) < 0 || asprintf(&digests, "%s/" MANIFEST_DIGESTS_NAME, name) < 0)
+        if (asprintf(&name, "%s/%s", o->language, o->name) < 0 ||
+            asprintf(&digests, "%s/" MANIFEST_DIGESTS_NAME, name) < 0)
                 return -ENOMEM;
         r = add_directory(p, o->language, o->time);
         if (r >= 0)
                 r = add_directory(p, name, o->time);
         if (r >= 0)
-                r = add_source(p, digests, zip_source_buffer(p->zip, p->digests, p->digests_size, 0), S_IFREG | 0644, o->time,
-                               !o->store);
+                r = add_source(p, digests, zip_source_buffer(p->zip, p->digests, p->digests_size, 0),
+                               S_IFREG | 0644, o->time, !o->store);
         return r;
 }
 
@@ -241,15 +246,18 @@ static int check_items(const FileTree *t, char **reterr_message) {
                 const FileItem *item = t->items + i;
 
                 if (item->type == FILE_SPECIAL)
-                        return package_failed(reterr_message, -EINVAL, item->path, "a special file cannot be packed, remove it");
+                        return package_failed(reterr_message, -EINVAL, item->path,
+                                              "a special file cannot be packed, remove it");
                 if (item->mode & (S_ISUID | S_ISGID) && item->type == FILE_REGULAR)
-                        return package_failed(reterr_message, -EINVAL, item->path, "it has the setuid or setgid bit, remove that: chmod ug-s");
+                        return package_failed(reterr_message, -EINVAL, item->path,
+                                              "it has the setuid or setgid bit, remove that: chmod ug-s");
         }
         return 0;
 }
 
 static int message_from_zip_error(char **reterr_message, zip_error_t *error) {
-        return message_set(reterr_message, -EIO, "the package cannot be written: %s", zip_error_strerror(error));
+        return message_set(reterr_message, -EIO, "the package cannot be written: %s",
+                           zip_error_strerror(error));
 }
 
 static int write_entries(Packer *p, const FileTree *t, int fd, char **reterr_message) {

@@ -77,15 +77,18 @@ static int check_name(const char *name, size_t *ret_depth, char **reterr) {
                 if (n == 1 && *p == '.')
                         return refuse(reterr, -EINVAL, name, "its name has '.' as a component");
                 if (n == 2 && strncmp(p, "..", n) == 0)
-                        return refuse(reterr, -EINVAL, name, "its name has '..', which could lead out of the runtime");
+                        return refuse(reterr, -EINVAL, name,
+                                      "its name has '..', which could lead out of the runtime");
                 if (n > COMPONENT_MAX)
-                        return refuse(reterr, -EINVAL, name, "its name has a component longer than %u bytes", COMPONENT_MAX);
+                        return refuse(reterr, -EINVAL, name, "its name has a component longer than %u bytes",
+                                      COMPONENT_MAX);
                 depth++;
                 p += n;
                 p += *p == '/';
         }
         if (depth > FILE_TREE_DEPTH_MAX)
-                return refuse(reterr, -EINVAL, name, "it lies more than %u directories deep", FILE_TREE_DEPTH_MAX);
+                return refuse(reterr, -EINVAL, name, "it lies more than %u directories deep",
+                              FILE_TREE_DEPTH_MAX);
         *ret_depth = depth;
         return 0;
 }
@@ -97,7 +100,8 @@ static int check_type(const PackageEntry *e, bool slash, FileType *ret, char **r
         if (e->encrypted)
                 return refuse(reterr, -EINVAL, e->name, "it is encrypted");
         if (!e->supported)
-                return refuse(reterr, -EINVAL, e->name, "its method of compression is not supported, use deflate");
+                return refuse(reterr, -EINVAL, e->name,
+                              "its method of compression is not supported, use deflate");
         if (e->mode & (S_ISUID | S_ISGID))
                 return refuse(reterr, -EINVAL, e->name, "it has the setuid or setgid bit");
         if (e->mode & S_ISVTX)
@@ -107,7 +111,8 @@ static int check_type(const PackageEntry *e, bool slash, FileType *ret, char **r
         if (type != 0 && type != S_IFREG && type != S_IFDIR && type != S_IFLNK)
                 return refuse(reterr, -EINVAL, e->name, "it is neither file nor directory nor link");
         if (type != 0 && (type == S_IFDIR) != slash)
-                return refuse(reterr, -EINVAL, e->name, "its type does not fit its name: directories end with '/', and only they");
+                return refuse(reterr, -EINVAL, e->name,
+                              "its type does not fit its name: directories end with '/', and only they");
         if (slash && e->size > 0)
                 return refuse(reterr, -EINVAL, e->name, "it is a directory with contents");
         if (type == S_IFLNK && (e->size == 0 || e->size > FILE_TREE_TARGET_MAX))
@@ -123,21 +128,24 @@ static mode_t mode_for(FileType type, uint32_t mode) {
         return 0644 | (mode & 0111 ? 0111 : 0);
 }
 
-static int check_top(PackagePlan *p, const char *name, const char *language_end, size_t depth, bool slash, char **reterr) {
+static int check_top(PackagePlan *p, const char *name, const char *language_end, size_t depth, bool slash,
+                     char **reterr) {
         const char *second = depth > 1 ? language_end + 1 : NULL;
         size_t n = second ? strcspn(second, "/") : 0;
 
         if (depth <= 2 && !slash)
-                return refuse(reterr, -EINVAL, name, "it does not lie in LANGUAGE/NAME/, where all files of a package are");
+                return refuse(reterr, -EINVAL, name,
+                              "it does not lie in LANGUAGE/NAME/, where all files of a package are");
         if (!p->language)
                 p->language = strndup(name, (size_t) (language_end - name));
         if (second && !p->name)
                 p->name = strndup(second, n);
         if (!p->language || (second && !p->name))
                 return -ENOMEM;
-        if (strncmp(name, p->language, (size_t) (language_end - name)) != 0 || p->language[language_end - name] ||
-            (second && (strncmp(second, p->name, n) != 0 || p->name[n])))
-                return refuse(reterr, -EINVAL, name, "it does not lie in %s/%s/ as the entries before", p->language, p->name ?: "NAME");
+        if (strncmp(name, p->language, (size_t) (language_end - name)) != 0 ||
+            p->language[language_end - name] || (second && (strncmp(second, p->name, n) != 0 || p->name[n])))
+                return refuse(reterr, -EINVAL, name, "it does not lie in %s/%s/ as the entries before",
+                              p->language, p->name ?: "NAME");
         if (!runtime_name_is_valid(p->language) || (p->name && !runtime_name_is_valid(p->name)))
                 return refuse(reterr, -EINVAL, name, "its first two directories are the language and name of a runtime, and must be "
                               "made of letters, digits, '.', '_', '+' and '-'");
@@ -159,7 +167,8 @@ static int add_entry(PackagePlan *p, const PackageEntry *e, const PackageLimits 
         if (r < 0)
                 return r;
         if (e->size > limits->file_size)
-                return refuse(reterr, -E2BIG, e->name, "it is larger than %" PRIu64 " bytes", limits->file_size);
+                return refuse(reterr, -E2BIG, e->name, "it is larger than %" PRIu64 " bytes",
+                              limits->file_size);
         if (depth <= 2)
                 return 0;
 
@@ -190,8 +199,8 @@ static int add_parents(FileTree *t, FileTree *more, const char *path, const char
         return 0;
 }
 
-/* Sorted, a directory and what is in it are neighbours: so one look back finds doubles and files that are used as
- * directories. */
+/* Sorted, a directory and what is in it are neighbours: so one look back finds doubles and files that are
+ * used as directories. */
 static int check_tree(FileTree *t, FileTree *more, char **reterr) {
         const FileItem *before = NULL;
 
@@ -202,7 +211,8 @@ static int check_tree(FileTree *t, FileTree *more, char **reterr) {
                 if (before && strcmp(before->path, item->path) == 0)
                         return refuse(reterr, -EINVAL, item->path, "there are two entries of that name");
                 if (before && before->type != FILE_DIRECTORY && file_path_is_below(item->path, before->path))
-                        return refuse(reterr, -EINVAL, item->path, "it lies below '%s', which is a %s and no directory", before->path,
+                        return refuse(reterr, -EINVAL, item->path,
+                                      "it lies below '%s', which is a %s and no directory", before->path,
                                       file_type_to_string(before->type));
                 r = add_parents(t, more, item->path, before ? before->path : NULL);
                 if (r < 0)
@@ -232,12 +242,14 @@ static int complete_tree(FileTree *t, char **reterr) {
         return 0;
 }
 
-static int check_sizes(const PackageEntry *entries, size_t n, uint64_t package_size, const PackageLimits *limits, char **reterr) {
+static int check_sizes(const PackageEntry *entries, size_t n, uint64_t package_size,
+                       const PackageLimits *limits, char **reterr) {
         uint64_t size = 0, packed = 0;
 
         if (n > limits->entries)
-                return message_set(reterr, -E2BIG, "package refused: it has %zu entries, more than the %zu that are allowed", n,
-                                   limits->entries);
+                return message_set(reterr, -E2BIG,
+                                   "package refused: it has %zu entries, more than the %zu that are allowed",
+                                   n, limits->entries);
         for (size_t i = 0; i < n; i++) {
                 if (__builtin_add_overflow(size, entries[i].size, &size) ||
                     __builtin_add_overflow(packed, entries[i].packed_size, &packed))
@@ -248,12 +260,14 @@ static int check_sizes(const PackageEntry *entries, size_t n, uint64_t package_s
         if (packed > package_size)
                 return message_set(reterr, -EINVAL, "package refused: its entries overlap, they have more bytes than the package");
         if (size > limits->ratio_from && size / limits->ratio > package_size)
-                return message_set(reterr, -E2BIG, "package refused: its files have more than %" PRIu64 " times its size", limits->ratio);
+                return message_set(reterr, -E2BIG,
+                                   "package refused: its files have more than %" PRIu64 " times its size",
+                                   limits->ratio);
         return 0;
 }
 
-int package_plan_new(const PackageEntry *entries, size_t n, uint64_t package_size, const PackageLimits *limits, PackagePlan **ret,
-                     char **reterr_message) {
+int package_plan_new(const PackageEntry *entries, size_t n, uint64_t package_size,
+                     const PackageLimits *limits, PackagePlan **ret, char **reterr_message) {
         _cleanup_(package_plan_freep) PackagePlan *p = NULL;
         const FileItem *manifest;
         int r;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The plan of an extraction: what a package would put where, made from its central directory as a plain value, with every
- * rule checked before a byte is written. What carries out a plan needs no rule of its own. */
+/* The plan of an extraction: what a package would put where, made from its central directory as a plain
+ * value, with every rule checked before a byte is written. What carries out a plan needs no rule of its
+ * own. */
 
 #include "file-tree.h"
 
@@ -37,13 +38,14 @@ typedef struct PackagePlan {
 PackagePlan* package_plan_free(PackagePlan *p);
 DEFINE_CLEANUP(PackagePlan*, package_plan_free);
 
-/* Returns 0, or -EINVAL if a rule is broken, -E2BIG if a limit is exceeded, both with a message that names entry and rule; or
- * -ENOMEM. The targets of links are not known yet. */
-int package_plan_new(const PackageEntry *entries, size_t n, uint64_t package_size, const PackageLimits *limits, PackagePlan **ret,
-                     char **reterr_message);
+/* Returns 0, or -EINVAL if a rule is broken, -E2BIG if a limit is exceeded, both with a message that
+ * names entry and rule; or -ENOMEM. The targets of links are not known yet. */
+int package_plan_new(const PackageEntry *entries, size_t n, uint64_t package_size,
+                     const PackageLimits *limits, PackagePlan **ret, char **reterr_message);
 
-/* To be called when the targets are filled in: no link may lead out of the runtime, whatever other links it passes. own_root:
- * the runtime brings a root, in which absolute links mean that root. Returns as above. */
+/* To be called when the targets are filled in: no link may lead out of the runtime, whatever other links
+ * it passes. own_root: the runtime brings a root, in which absolute links mean that root. Returns as
+ * above. */
 int package_plan_check_links(const PackagePlan *p, bool own_root, char **reterr_message);
 
 /* Where packages are installed. */

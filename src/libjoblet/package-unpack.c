@@ -13,7 +13,8 @@
 #define TAKEN_AT_ONCE 8U
 #define WRITTEN_EARLY_MIN (256U * 1024U)
 
-/* The directory that the last item was in, as descriptors of each level: the next item is in most cases beside it. */
+/* The directory that the last item was in, as descriptors of each level: the next item is in most cases
+ * beside it. */
 typedef struct Position {
         const char *path; /* of the last item */
         size_t depth;     /* directories open below the top */
@@ -36,7 +37,8 @@ static int position_go(Position *p, const char *path, const char **ret_name) {
         const char *slash;
         size_t start;
 
-        while (p->depth > 0 && (strncmp(p->path, path, p->ends[p->depth - 1]) != 0 || path[p->ends[p->depth - 1]] != '/'))
+        while (p->depth > 0 &&
+               (strncmp(p->path, path, p->ends[p->depth - 1]) != 0 || path[p->ends[p->depth - 1]] != '/'))
                 (void) safe_close(p->fds[--p->depth]);
         p->path = path;
 
@@ -100,8 +102,10 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
         return 0;
 }
 
-/* Copies one file out of the package. Returns -EBADMSG if it is damaged, -EBADE if it is not what was promised. */
-static int copy_contents(zip_file_t *file, const FileItem *item, int fd, uint8_t *buffer, UnpackState *state) {
+/* Copies one file out of the package. Returns -EBADMSG if it is damaged, -EBADE if it is not what was
+ * promised. */
+static int copy_contents(zip_file_t *file, const FileItem *item, int fd, uint8_t *buffer,
+                         UnpackState *state) {
         char hex[SHA256_HEX_SIZE];
         struct sha256_ctx sha256;
         uint64_t written = 0;
@@ -131,15 +135,17 @@ static int copy_contents(zip_file_t *file, const FileItem *item, int fd, uint8_t
         return strcmp(hex, item->digest) == 0 ? 0 : -EBADE;
 }
 
-/* The disk begins with a file while the next ones are unpacked, so that there is little left to wait for at the end. Small files are better
- * left to the end: there they are written many at a time. An error of this is one of writing the file. */
+/* The disk begins with a file while the next ones are unpacked, so that there is little left to wait for
+ * at the end. Small files are better left to the end: there they are written many at a time. An error of
+ * this is one of writing the file. */
 static int start_writing(int fd, const FileItem *item) {
         if (item->size < WRITTEN_EARLY_MIN)
                 return 0;
         return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 && errno != ENOSYS ? -errno : 0;
 }
 
-static int unpack_file(Package *p, const FileItem *item, Position *position, uint8_t *buffer, UnpackState *state) {
+static int unpack_file(Package *p, const FileItem *item, Position *position, uint8_t *buffer,
+                       UnpackState *state) {
         _cleanup_close_ int fd = -EBADF;
         zip_file_t *file;
         const char *name;
@@ -148,7 +154,8 @@ static int unpack_file(Package *p, const FileItem *item, Position *position, uin
         r = position_go(position, item->path, &name);
         if (r < 0)
                 return r;
-        fd = openat(position_fd(position), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, item->mode);
+        fd = openat(position_fd(position), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    item->mode);
         if (fd < 0)
                 return -errno;
 

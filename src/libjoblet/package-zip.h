@@ -19,7 +19,8 @@ struct Package {
 /* A source of libzip that reads fd at its own position and in large pieces. */
 zip_source_t* package_source_new(int fd, uint64_t size, zip_error_t *error);
 
-/* All bytes of an item into memory, NUL-terminated. Returns 0, -E2BIG beyond max, -EBADMSG if it is damaged, or -ENOMEM. */
+/* All bytes of an item into memory, NUL-terminated. Returns 0, -E2BIG beyond max, -EBADMSG if it is
+ * damaged, or -ENOMEM. */
 int package_read(Package *p, const FileItem *item, size_t max, char **ret, size_t *ret_size);
 
 /* "what: reason" for an item. */

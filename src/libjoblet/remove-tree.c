@@ -43,7 +43,8 @@ static int remove_entry(int top_fd, int dir_fd, const char *name, unsigned depth
         return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-/* Takes ownership of fd. Goes on after an error, which it returns; -EAGAIN goes before others, since all is tried again then. */
+/* Takes ownership of fd. Goes on after an error, which it returns; -EAGAIN goes before others, since all
+ * is tried again then. */
 static int remove_contents(int top_fd, int fd, unsigned depth) {
         _cleanup_closedir_ DIR *d = fdopendir(fd);
         struct dirent *de;

@@ -68,7 +68,8 @@ static int runtime_new(const char *directory, const char *language, const char *
 /* Sets *ret if the file that st is of could have been changed by somebody else than root and ourselves. */
 static int trust_check(const struct stat *st, const char *path, char **ret) {
         if (st->st_uid != 0 && st->st_uid != geteuid())
-                return message_set(ret, 0, "%s: it belongs to user %u, make root its owner: chown -R root:root %s",
+                return message_set(ret, 0,
+                                   "%s: it belongs to user %u, make root its owner: chown -R root:root %s",
                                    path, st->st_uid, path);
         if (st->st_mode & S_IWOTH)
                 return message_set(ret, 0, "%s: everyone may write to it, forbid that: chmod o-w %s", path, path);
@@ -120,8 +121,10 @@ static int runtime_load_manifest(Runtime *r, int dir_fd, const Source *source) {
                 if (k < 0)
                         return r->problem ? 0 : k;
                 if (strcmp(r->manifest->name, r->name) != 0) {
-                        k = strv_extendf(&r->manifest->warnings, "%s: name: it is '%s' but the directory is '%s', which is "
-                                         "what counts", file_name, r->manifest->name, r->name);
+                        k = strv_extendf(&r->manifest->warnings,
+                                         "%s: name: it is '%s' but the directory is '%s', which is "
+                                         "what counts",
+                                         file_name, r->manifest->name, r->name);
                         if (k < 0)
                                 return k;
                 }
@@ -210,8 +213,8 @@ static int scan_add(Scan *s, Runtime *r) {
 }
 
 /* problem is that of a directory above, or NULL. */
-static int scan_runtime(Scan *s, const char *directory, const char *language, int language_fd, const char *name,
-                        const char *problem) {
+static int scan_runtime(Scan *s, const char *directory, const char *language, int language_fd,
+                        const char *name, const char *problem) {
         _cleanup_(runtime_freep) Runtime *r = NULL;
         _cleanup_close_ int fd = -EBADF;
         int k;
@@ -273,8 +276,10 @@ static int scan_language(Scan *s, const char *directory, const char *language, i
 
         if (!problem && faccessat(fd, "runtime.yml", F_OK, AT_SYMLINK_NOFOLLOW) >= 0) {
                 /* A common slip: what lies in there is its content, not runtimes. */
-                k = message_set(&own_problem, 0, "%s: runtime.yml lies one level too high, move the directory to "
-                                "%s/LANGUAGE/%s", path, directory, language);
+                k = message_set(&own_problem, 0,
+                                "%s: runtime.yml lies one level too high, move the directory to "
+                                "%s/LANGUAGE/%s",
+                                path, directory, language);
                 return k < 0 ? k : scan_runtime(s, directory, language, fd, language, own_problem);
         }
 

@@ -115,8 +115,8 @@ static bool runtime_matches(const Runtime *r, Match match, const char *spelling,
 }
 
 /* Sets *ret_index to the first runtime that matches; returns how many do. */
-static size_t runtimes_match(Runtime **runtimes, size_t n, Match match, const char *spelling, const char *key,
-                             size_t *ret_index) {
+static size_t runtimes_match(Runtime **runtimes, size_t n, Match match, const char *spelling,
+                             const char *key, size_t *ret_index) {
         size_t n_matches = 0;
 
         for (size_t i = 0; i < n; i++)
@@ -143,8 +143,10 @@ static int refuse_ambiguous(Runtime **runtimes, size_t n, Match match, const cha
         list = strv_join(candidates, ", ");
         if (!list)
                 return -ENOMEM;
-        return message_set(reterr_message, -ENOTUNIQ, "runtime name is ambiguous: %s may be any of %s. Write one of these "
-                           "instead.", spelling, list);
+        return message_set(reterr_message, -ENOTUNIQ,
+                           "runtime name is ambiguous: %s may be any of %s. Write one of these "
+                           "instead.",
+                           spelling, list);
 }
 
 static size_t common_prefix(const char *a, const char *b) {
@@ -171,7 +173,8 @@ static const Runtime* runtimes_closest(Runtime **runtimes, size_t n, const char 
                         distance = distance > 1 ? 1 : distance;
                 else if (distance > 2 && distance > size / 3 && prefix < language)
                         continue;
-                if (best && (distance > best_distance || (distance == best_distance && prefix < best_prefix)))
+                if (best &&
+                    (distance > best_distance || (distance == best_distance && prefix < best_prefix)))
                         continue;
                 best = r;
                 best_distance = distance;
@@ -180,14 +183,17 @@ static const Runtime* runtimes_closest(Runtime **runtimes, size_t n, const char 
         return best;
 }
 
-static int refuse_unknown(Runtime **runtimes, size_t n, const char *spelling, const char *key, char **reterr_message) {
+static int refuse_unknown(Runtime **runtimes, size_t n, const char *spelling, const char *key,
+                          char **reterr_message) {
         _cleanup_free_ char *list = NULL, *more = NULL;
         _cleanup_strv_free_ char **installed = NULL;
         const Runtime *closest;
 
         if (n == 0)
-                return message_set(reterr_message, -ENOENT, "runtime not found: %s. No runtimes are installed; install one "
-                                   "with: rnx runtime install FILE", spelling);
+                return message_set(reterr_message, -ENOENT,
+                                   "runtime not found: %s. No runtimes are installed; install one "
+                                   "with: rnx runtime install FILE",
+                                   spelling);
 
         for (size_t i = 0; i < n && i < INSTALLED_SHOWN_MAX; i++) {
                 int r;
@@ -205,8 +211,8 @@ static int refuse_unknown(Runtime **runtimes, size_t n, const char *spelling, co
         }
 
         closest = key ? runtimes_closest(runtimes, n, key) : NULL;
-        return message_set(reterr_message, -ENOENT, "runtime not found: %s. Installed: %s%s.%s%s%s", spelling, list,
-                           more ?: "", closest ? " Did you mean " : " See: rnx runtime list",
+        return message_set(reterr_message, -ENOENT, "runtime not found: %s. Installed: %s%s.%s%s%s",
+                           spelling, list, more ?: "", closest ? " Did you mean " : " See: rnx runtime list",
                            closest ? closest->display_name : "", closest ? "?" : "");
 }
 
@@ -241,8 +247,8 @@ static int runtime_complete(Store *s, Runtime *r) {
         return 0;
 }
 
-static int resolve_among(Runtime **runtimes, size_t n, const char *spelling, const char *key, size_t *ret_index,
-                         char **reterr_message) {
+static int resolve_among(Runtime **runtimes, size_t n, const char *spelling, const char *key,
+                         size_t *ret_index, char **reterr_message) {
         for (Match match = 0; match < _MATCH_MAX; match++) {
                 size_t n_matches = runtimes_match(runtimes, n, match, spelling, key, ret_index);
 
@@ -274,7 +280,8 @@ int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_mess
 
         r = store_scan(s, false, &runtimes, &n);
         if (r < 0)
-                return message_set(reterr_message, r, "the installed runtimes cannot be read: %s", strerror(-r));
+                return message_set(reterr_message, r, "the installed runtimes cannot be read: %s",
+                                   strerror(-r));
         r = resolve_among(runtimes, n, spelling, key, &i, reterr_message);
         if (r >= 0)
                 runtime = TAKE_PTR(runtimes[i]);
@@ -285,7 +292,8 @@ int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_mess
         if (!runtime->problem) {
                 r = runtime_load(s, runtime);
                 if (r < 0)
-                        return message_set(reterr_message, r, "%s: cannot be read: %s", runtime->path, strerror(-r));
+                        return message_set(reterr_message, r, "%s: cannot be read: %s", runtime->path,
+                                           strerror(-r));
         }
 
         *ret = TAKE_PTR(runtime);
@@ -303,7 +311,8 @@ int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_m
                 return message_set(reterr_message, -EINVAL, "%s", runtime->problem);
         r = runtime_complete(s, runtime);
         if (r < 0)
-                return message_set(reterr_message, r, "%s: manifest.sha256 cannot be read: %s", runtime->path, strerror(-r));
+                return message_set(reterr_message, r, "%s: manifest.sha256 cannot be read: %s",
+                                   runtime->path, strerror(-r));
 
         *ret = TAKE_PTR(runtime);
         return 0;

@@ -76,12 +76,14 @@ static int apply_executables(FileTree *t, const FileTree *executables, char **re
                 FileItem *item = file_tree_find(t, executables->items[i].path);
 
                 if (!item || item->type != FILE_REGULAR)
-                        return message_set(reterr_message, -EINVAL, MANIFEST_DIGESTS_NAME ": an executable has no digest");
+                        return message_set(reterr_message, -EINVAL,
+                                           MANIFEST_DIGESTS_NAME ": an executable has no digest");
                 item->mode |= 0111;
         }
         for (size_t i = 1; i < t->n_items; i++)
                 if (strcmp(t->items[i - 1].path, t->items[i].path) == 0)
-                        return message_set(reterr_message, -EINVAL, MANIFEST_DIGESTS_NAME ": it has two lines for one file");
+                        return message_set(reterr_message, -EINVAL,
+                                           MANIFEST_DIGESTS_NAME ": it has two lines for one file");
         return 0;
 }
 
@@ -114,7 +116,8 @@ int tree_manifest_parse(const char *data, size_t size, FileTree **ret, char **re
                         return message_set(reterr_message, r, MANIFEST_DIGESTS_NAME ":%zu: not a line of sha256sum, nor one "
                                            "of the comments for links, executables and directories", n);
                 if (r < 0)
-                        return message_set(reterr_message, r, MANIFEST_DIGESTS_NAME ":%zu: %s", n, strerror(-r));
+                        return message_set(reterr_message, r, MANIFEST_DIGESTS_NAME ":%zu: %s", n,
+                                           strerror(-r));
         }
 
         file_tree_sort(t);
@@ -133,8 +136,8 @@ static int compare_lines(const void *a, const void *b) {
         return strcmp(*(char *const*) a, *(char *const*) b);
 }
 
-/* The lines of one kind, sorted as sort(1) does. kind 0: links, 1: executables, 2: empty directories, 3: digests, of which
- * the path decides. */
+/* The lines of one kind, sorted as sort(1) does. kind 0: links, 1: executables, 2: empty directories, 3:
+ * digests, of which the path decides. */
 static int format_kind(const FileTree *t, unsigned kind, FILE *f) {
         char **lines = NULL;
         size_t n = 0;
@@ -177,7 +180,8 @@ static int check_names(const FileTree *t, char **reterr_message) {
                 const FileItem *i = t->items + k;
                 _cleanup_free_ char *shown = NULL;
 
-                if (text_is_line(i->path) && !strchr(i->path, '\\') && !(i->type == FILE_LINK && strstr(i->path, ARROW)) &&
+                if (text_is_line(i->path) && !strchr(i->path, '\\') &&
+                    !(i->type == FILE_LINK && strstr(i->path, ARROW)) &&
                     (!i->target || text_is_line(i->target)))
                         continue;
                 shown = text_for_message(i->path, SHOWN_MAX);
@@ -240,7 +244,8 @@ static int compare_item(Differences *d, const FileItem *promised, const FileItem
         if (promised->digest && found->digest && strcmp(promised->digest, found->digest) != 0)
                 return differ(d, "changed", found->path, NULL);
         if (!(promised->mode & 0111) != !(found->mode & 0111))
-                return differ(d, "mode", found->path, found->mode & 0111 ? "it is executable" : "it is not executable");
+                return differ(d, "mode", found->path,
+                              found->mode & 0111 ? "it is executable" : "it is not executable");
         return 0;
 }
 

@@ -34,13 +34,15 @@ void progress_update(Progress *p, uint64_t done, uint64_t total) {
         now = monotonic_usec();
         if (p->started == 0)
                 p->started = now;
-        if (now - p->started < USEC_PER_SEC / 2 || now - p->drawn < USEC_PER_SEC / 10 || !progress_wanted())
+        if (now - p->started < USEC_PER_SEC / 2 || (now - p->drawn < USEC_PER_SEC / 10 && done < total) ||
+            !progress_wanted())
                 return;
         if (size_format(done, &a) < 0 || size_format(total, &b) < 0)
                 return;
 
         filled = done < total ? (int) ((double) done / (double) total * BAR_COLUMNS) : BAR_COLUMNS;
-        fprintf(stderr, "\r%s [%-*.*s] %s of %s\033[K", p->label, BAR_COLUMNS, filled, full, a, b);
+        fprintf(stderr, "\r%s [%-*.*s] %s%s%s\033[K", p->label, BAR_COLUMNS, filled, full, a,
+                done < total ? " of " : ", finishing", done < total ? b : "");
         p->drawn = now;
 }
 

@@ -62,7 +62,8 @@ static void test_names(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                const PackageEntry entries[] = { entry("t/t-one/runtime.yml", S_IFREG | 0644, 1), entry(names[i].name, S_IFREG | 0644, 1) };
+                const PackageEntry entries[] = { entry("t/t-one/runtime.yml", S_IFREG | 0644, 1),
+                                                 entry(names[i].name, S_IFREG | 0644, 1) };
 
                 (void) plan(entries, ELEMENTSOF(entries), names[i].rule);
         }
@@ -70,7 +71,8 @@ static void test_names(void **state) {
 
 static void test_long_names(void **state) {
         char name[2048] = "t/t-one/";
-        PackageEntry entries[] = { entry("t/t-one/runtime.yml", S_IFREG | 0644, 1), entry(name, S_IFREG | 0644, 1) };
+        PackageEntry entries[] = { entry("t/t-one/runtime.yml", S_IFREG | 0644, 1),
+                                   entry(name, S_IFREG | 0644, 1) };
 
         memset(name + 8, 'a', 256);
         (void) plan(entries, ELEMENTSOF(entries), "component longer");
@@ -304,8 +306,8 @@ static void unpack(Package *p, int fd) {
         _cleanup_free_ char *message = NULL;
         UnpackState state = {};
 
-        if (package_unpack_directories(p, fd, &message) < 0 || package_unpack_files(p, fd, &state, &message) < 0 ||
-            package_unpack_finish(p, fd, &message) < 0)
+        if (package_unpack_directories(p, fd, &message) < 0 ||
+            package_unpack_files(p, fd, &state, &message) < 0 || package_unpack_finish(p, fd, &message) < 0)
                 fail_msg("%s", message);
 }
 

@@ -124,7 +124,8 @@ static void test_booleans(void **state) {
                 Settings s;
 
                 /* the one before must not be what is seen */
-                assert_true(asprintf(&text, "AcceptUnenforcedLimits=%d\nAcceptUnenforcedLimits=%s\n", !words[i].value, words[i].text) > 0);
+                assert_true(asprintf(&text, "AcceptUnenforcedLimits=%d\nAcceptUnenforcedLimits=%s\n",
+                                     !words[i].value, words[i].text) > 0);
                 put(f, "jobletd.conf", text);
                 assert_int_equal(load(f->root, &s, &log), 0);
                 assert_int_equal(s.accept_unenforced_limits, words[i].value);
@@ -187,7 +188,8 @@ static void test_a_bad_line_of_a_drop_in(void **state) {
         Settings s;
 
         put(f, "jobletd.conf.d/10-bad.conf", "UploadMax=4M\nNonsense=1\n");
-        assert_true(asprintf(&expected, "%s/jobletd.conf.d/10-bad.conf:2: unknown setting Nonsense=", f->root) > 0);
+        assert_true(asprintf(&expected,
+                             "%s/jobletd.conf.d/10-bad.conf:2: unknown setting Nonsense=", f->root) > 0);
         assert_int_equal(load(f->root, &s, &log), 0);
         assert_int_equal(s.upload_max, UINT64_C(4) << 20);
         assert_non_null(strstr(log, expected));

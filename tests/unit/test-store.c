@@ -139,7 +139,8 @@ static void test_order_and_hiding(void **state) {
         add(f->second, "java/java-21");
         add(f->second, "java/java-17");
         add(f->first, "java/java-17");
-        check_list(f, "java/java-17 java/java-21 python/python-3.9 python/python-3.11-ml python/python-3.13");
+        check_list(f,
+                   "java/java-17 java/java-21 python/python-3.9 python/python-3.11-ml python/python-3.13");
 
         assert_int_equal(store_enumerate(f->store, &runtimes, &n), 0);
         assert_int_equal(strncmp(runtimes[0]->path, f->first, strlen(f->first)), 0);
@@ -354,14 +355,16 @@ static void test_unknown(void **state) {
         add(f->first, "java/java-17");
         add(f->first, "nodejs/nodejs-18");
 #define INSTALLED ". Installed: java:17, nodejs:18, python:3.11-ml."
-        check_fails(f, "python:3.11", -ENOENT, "runtime not found: python:3.11" INSTALLED " Did you mean python:3.11-ml?");
+        check_fails(f, "python:3.11", -ENOENT,
+                    "runtime not found: python:3.11" INSTALLED " Did you mean python:3.11-ml?");
         check_fails(f, "python:3.11+gpu", -ENOENT,
                     "runtime not found: python:3.11+gpu" INSTALLED " Did you mean python:3.11-ml?");
         check_fails(f, "pyhton-3.11-ml", -ENOENT,
                     "runtime not found: pyhton-3.11-ml" INSTALLED " Did you mean python:3.11-ml?");
         check_fails(f, "java-21", -ENOENT, "runtime not found: java-21" INSTALLED " Did you mean java:17?");
         check_fails(f, "node", -ENOENT, "runtime not found: node" INSTALLED " Did you mean nodejs:18?");
-        check_fails(f, "ruby-3.3", -ENOENT, "runtime not found: ruby-3.3" INSTALLED " See: rnx runtime list");
+        check_fails(f, "ruby-3.3", -ENOENT,
+                    "runtime not found: ruby-3.3" INSTALLED " See: rnx runtime list");
         check_fails(f, "python/python-3.12", -ENOENT,
                     "runtime not found: python/python-3.12" INSTALLED " See: rnx runtime list");
 #undef INSTALLED
@@ -376,7 +379,8 @@ static void test_unknown_among_many(void **state) {
                 sprintf(name, "x/x-%u", i);
                 add(f->first, name);
         }
-        check_fails(f, "ruby", -ENOENT, "runtime not found: ruby. Installed: x:0, x:1, x:2, x:3, x:4, x:5, x:6, x:7, x:8, "
+        check_fails(f, "ruby", -ENOENT,
+                    "runtime not found: ruby. Installed: x:0, x:1, x:2, x:3, x:4, x:5, x:6, x:7, x:8, "
                     "x:9 and 2 more. See: rnx runtime list");
 }
 
@@ -578,7 +582,8 @@ static void test_facts(void **state) {
         check_facts(facts_fd, path, fd, 4711, digest);
         check_facts(facts_fd, "/other", fd, UINT64_MAX, NULL);
 
-        /* another manifest.sha256: its digest is gone, and the size, since a file of the directory is another */
+        /* another manifest.sha256: its digest is gone, and the size, since a file of the directory is
+         * another */
         assert_int_equal(unlinkat(fd, "manifest.sha256", 0), 0);
         check_facts(facts_fd, path, fd, UINT64_MAX, NULL);
         assert_int_equal(runtime_facts_write(facts_fd, path, fd, &(RuntimeFacts) { 4711, NULL }), 0);
