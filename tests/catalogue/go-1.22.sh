@@ -45,6 +45,10 @@ END
         assert_eq "$(in_job go env GOTOOLCHAIN CGO_ENABLED)" $'local\n0'
 }
 
+test_lines_of_the_guide_of_runtimes() {
+        assert_guide_works
+}
+
 test_no_program_of_the_host_breaks() {
         assert_host_programs_work
 }

@@ -57,6 +57,10 @@ test_its_libraries_are_its_own() {
                 'System.out.println(java.nio.file.Files.readString(java.nio.file.Path.of("/proc/self/maps")))' /exit | in_job jshell -s -)"
 }
 
+test_lines_of_the_guide_of_runtimes() {
+        assert_guide_works
+}
+
 test_no_program_of_the_host_breaks() {
         assert_host_programs_work
 }

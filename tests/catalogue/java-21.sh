@@ -94,6 +94,10 @@ test_it_sees_nothing_of_the_host() {
         assert_match "$(in_job 'bash --version; ls --version; echo x | grep x' 2>&1)" 'GNU bash.*coreutils.*x$'
 }
 
+test_lines_of_the_guide_of_runtimes() {
+        assert_guide_works
+}
+
 test_removed() {
         assert_removed java:21
 }

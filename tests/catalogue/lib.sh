@@ -77,6 +77,21 @@ example() {
         as_user alice bash -c "$line"
 }
 
+# Each line of docs/RUNTIMES.md for this runtime works as it is printed there, where its examples are. A server is for another
+# case.
+assert_guide_works() {
+        local line
+        local -a lines
+
+        mapfile -t lines < <(sed -n "s/^    \(.*rnx run --runtime=$runtime .*\)/\1/p" "$checkout/docs/RUNTIMES.md" | grep -v server.js)
+        [ ${#lines[@]} -gt 0 ] || fail "docs/RUNTIMES.md has no line for $runtime"
+        configure AcceptUnenforcedLimits=yes
+        for line in "${lines[@]}"; do
+                assert_exit 0 as_user alice bash -c "$line"
+        done
+        configure
+}
+
 # in_job COMMAND...: in the runtime, as alice
 in_job() {
         rnx run --runtime="$runtime" "$@"

@@ -80,6 +80,10 @@ test_its_libraries_are_its_own() {
         assert_own_libraries "$(in_job node -p 'require("crypto").createHash("md5"); require("dns"); require("fs").readFileSync("/proc/self/maps", "utf8")')"
 }
 
+test_lines_of_the_guide_of_runtimes() {
+        assert_guide_works
+}
+
 test_no_program_of_the_host_breaks() {
         assert_host_programs_work
 }

@@ -100,6 +100,11 @@ import numpy, pandas, scipy.linalg, sklearn.ensemble, matplotlib.pyplot, ssl, sq
 print(open("/proc/self/maps").read())')"
 }
 
+test_lines_of_the_guide_of_runtimes() {
+        put /home/alice/analysis.py <"$checkout/docs/examples/analysis.py"
+        assert_guide_works
+}
+
 test_no_program_of_the_host_breaks() {
         assert_host_programs_work
 }

@@ -31,6 +31,10 @@ test_it_sees_nothing_of_the_host() {
         assert_sees_nothing_of_the_host
 }
 
+test_lines_of_the_guide_of_runtimes() {
+        assert_guide_works
+}
+
 test_removed() {
         assert_removed rust:stable
 }
