@@ -3,14 +3,14 @@
 
 /* One job and its life:
  *
- *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──►
- *      STOPPING ── no process left ──► INQUIRING ──► SETTLED
+ *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──► STOPPING ── no process left ──► INQUIRING ──► SETTLED
  *
  * WAITING   accepted, the record is written, its unit not yet asked for (see STARTS_IN_FLIGHT_MAX)
- * STARTING  PID 1 sets up the unit; its relay has not said "started" yet LIVE      the command runs
- * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left INQUIRING PID
- * 1 is asked for what the relay cannot know: a timeout, the OOM killer SETTLED   the record is final, its
- * files are removed; all that can happen still is that it is deleted
+ * STARTING  PID 1 sets up the unit; its relay has not said "started" yet
+ * LIVE      the command runs
+ * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left
+ * INQUIRING PID 1 is asked for what the relay cannot know: a timeout, the OOM killer
+ * SETTLED   the record is final, its files are removed; all that can happen still is that it is deleted
  *
  * A job that the daemon finds when it starts is entered at LIVE or STOPPING. The manager owns jobs. */
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The work on runtimes that takes long: started by jobletd, which stays free for others, and by rnx for
- * packing. It knows nothing of the bus. What came out is its standard output: the first line begins with
- * "ok" or "error", see package_result().
+/* The work on runtimes that takes long: started by jobletd, which stays free for others, and by rnx for packing. It knows
+ * nothing of the bus. What came out is its standard output: the first line begins with "ok" or "error", see package_result().
  *
- *      joblet-package install [--runtimes=DIR] [--progress]     the package is standard input; it is
- *      unpacked beside its place joblet-package verify DIR                                prints "ok",
- *      then a line for each difference joblet-package sync DIR                                  writes
- *      the names in a directory to the disk joblet-package remove DIR NAME...
- *      removes trees below DIR joblet-package pack DIR LANGUAGE NAME [--store] [--progress]    the
- *      package is standard output (a file), results go to stderr
+ *      joblet-package install [--runtimes=DIR] [--progress]     the package is standard input; it is unpacked beside its place
+ *      joblet-package verify DIR                                prints "ok", then a line for each difference
+ *      joblet-package sync DIR                                  writes the names in a directory to the disk
+ *      joblet-package remove DIR NAME...                        removes trees below DIR
+ *      joblet-package pack DIR LANGUAGE NAME [--store] [--progress]    the package is standard output (a file), results go to stderr
  *
  * --progress: lines "DONE TOTAL", in bytes, on descriptor 3. */
 

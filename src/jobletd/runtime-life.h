@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How runtimes come and go while jobs run. A job has the directories of its runtime mounted: what is
- * deleted in them is deleted for the job as well. So a tree is only ever renamed, and deleted when no job
- * has it any more. Beside the runtimes of a language lie, out of sight of the store:
+/* How runtimes come and go while jobs run. A job has the directories of its runtime mounted: what is deleted in them is deleted
+ * for the job as well. So a tree is only ever renamed, and deleted when no job has it any more. Beside the runtimes of
+ * a language lie, out of sight of the store:
  *
- *      .#NAME.new.RANDOM       is being unpacked .#NAME.replaced.ID.N    was replaced when ID was the
- *      number of the last job: later jobs have the new one .#NAME.removed.ID.N     was removed, is being
- *      deleted
+ *      .#NAME.new.RANDOM       is being unpacked
+ *      .#NAME.replaced.ID.N    was replaced when ID was the number of the last job: later jobs have the new one
+ *      .#NAME.removed.ID.N     was removed, is being deleted
  *
  * What a killed predecessor left is found by these names at the start of the daemon. */
 

@@ -47,12 +47,11 @@ DEFINE_CLEANUP(Store*, store_free);
 int store_enumerate(Store *s, Runtime ***ret, size_t *ret_n);
 
 /* The runtime that spelling means, with its manifest. Returns 0, or
- *   -ENOENT    unknown:   "runtime not found: NAME", what is installed, the closest match -ENOTUNIQ
- *   ambiguous: lists the candidates -EINVAL    no name at all, or its runtime.yml is broken: the message
- *   of manifest_parse()
- * with *reterr_message set to one or more full sentences in one line. A tag that does not exist is an
- * error, never the plain runtime. The directory's own name wins over other spellings; LANGUAGE/NAME is
- * always understood. */
+ *   -ENOENT    unknown:   "runtime not found: NAME", what is installed, the closest match
+ *   -ENOTUNIQ  ambiguous: lists the candidates
+ *   -EINVAL    no name at all, or its runtime.yml is broken: the message of manifest_parse()
+ * with *reterr_message set to one or more full sentences in one line. A tag that does not exist is an error, never the
+ * plain runtime. The directory's own name wins over other spellings; LANGUAGE/NAME is always understood. */
 int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
 
 /* As store_resolve(), but a broken runtime is found as well, with its problem and without a manifest: to

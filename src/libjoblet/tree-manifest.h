@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* manifest.sha256, which a package and an installed runtime carry: what their files must be. Its lines
- * are those of sha256sum(1), so that `sha256sum --check` reads it; what these have no words for are
- * comments:
+/* manifest.sha256, which a package and an installed runtime carry: what their files must be. Its lines are those of
+ * sha256sum(1), so that `sha256sum --check` reads it; what these have no words for are comments:
  *
- *      # symlink PATH -> TARGET # executable PATH # directory PATH            (an empty one) DIGEST  PATH
+ *      # symlink PATH -> TARGET
+ *      # executable PATH
+ *      # directory PATH            (an empty one)
+ *      DIGEST  PATH
  *
  * The file itself is not in it. */
 

@@ -2,10 +2,9 @@
 
 /* rnx run, attached: the pipes, the call, and then nothing but moving bytes until the job has ended.
  *
- *   CALLING  Run() is under way. jobletd replies when the command is about to run; output may come before
- *   the reply. RUNNING  The bus is not looked at. The relay inside the job says over the control socket
- *   how the command ended. ended    All output is drained. Only for what is not plain success jobletd is
- *   asked what happened. */
+ *   CALLING  Run() is under way. jobletd replies when the command is about to run; output may come before the reply.
+ *   RUNNING  The bus is not looked at. The relay inside the job says over the control socket how the command ended.
+ *   ended    All output is drained. Only for what is not plain success jobletd is asked what happened. */
 
 #include <fcntl.h>
 #include <inttypes.h>
