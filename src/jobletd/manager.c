@@ -156,9 +156,10 @@ static int load_record(Manager *m, uint64_t id) {
         int r;
 
         r = record_load(m->records_fd, id, /* with_mounts= */ false, &record);
-        if (r == -EBADMSG) {
-                log_error("The record of job %" PRIu64 " is damaged, ignoring it: %s/jobs/%" PRIu64, id,
-                          PKGSTATEDIR, id);
+        if (r < 0 && r != -ENOMEM) {
+                /* One that cannot be read must not keep all the others from being served */
+                log_error_errno(r, "The record of job %" PRIu64 " cannot be read, ignoring it: %s/jobs/%" PRIu64 ": %m", id,
+                                PKGSTATEDIR, id);
                 return 0;
         }
         if (r >= 0)

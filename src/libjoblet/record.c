@@ -114,10 +114,16 @@ static int add_mounts(Record *r, const Plan *plan) {
                 [PLAN_INACCESSIBLE] = "hidden",
         };
 
+        size_t size = 0;
+
         for (size_t i = 0; i < plan->n_mounts; i++) {
                 const PlanMount *m = plan->mounts + i;
-                int q = strv_extendf(&r->mounts, "%s\t%s\t%s", m->source ?: "", m->target, kinds[m->kind]);
+                int q;
 
+                size += strlen(m->source ?: "") + strlen(m->target) + strlen("\t\thidden") + 1;
+                if (size > RECORD_MOUNTS_MAX)
+                        return 0;
+                q = strv_extendf(&r->mounts, "%s\t%s\t%s", m->source ?: "", m->target, kinds[m->kind]);
                 if (q < 0)
                         return q;
         }
@@ -386,6 +392,8 @@ int record_save(int dir_fd, const Record *r) {
                 q = file_name(r->id, &name);
         if (q < 0)
                 return q;
+        if (strlen(text) > RECORD_SIZE_MAX)
+                return -EFBIG; /* it could not be read again */
         return atomic_file_write_at(dir_fd, name, text, strlen(text), 0600, false);
 }
 

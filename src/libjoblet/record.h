@@ -48,6 +48,8 @@ static inline bool job_state_is_final(JobState s) {
         return s >= JOB_COMPLETED;
 }
 
+#define RECORD_MOUNTS_MAX (256U * 1024U) /* bytes: a runtime may have thousands, those that come last are left out then */
+
 typedef struct Record {
         uint64_t id;
         uid_t owner;
@@ -88,8 +90,9 @@ DEFINE_CLEANUP(Record*, record_free);
  * ran; -1 while it runs. */
 int record_exit_status(const Record *r);
 
-/* Reading and writing, relative to the directory of records. record_load(): 0, -ENOENT, -EBADMSG for a
- * file that is not a whole record, -ENOMEM or another errno; with_mounts false leaves the mounts out. */
+/* Reading and writing, relative to the directory of records. record_save(): -EFBIG if it could not be read
+ * again. record_load(): 0, -ENOENT, -EBADMSG for a file that is not a whole record, -ENOMEM or another
+ * errno; with_mounts false leaves the mounts out. */
 int record_save(int dir_fd, const Record *r);
 int record_load(int dir_fd, uint64_t id, bool with_mounts, Record **ret);
 int record_remove(int dir_fd, uint64_t id);

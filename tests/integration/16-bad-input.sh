@@ -138,6 +138,24 @@ test_daemon_missing() {
         nothing_ran
 }
 
+# Whatever lies among the records: the others are served, and it is said.
+test_records_that_cannot_be_read() {
+        local id
+
+        id=$(detached alice true)
+        rnx wait "$id"
+        in_machine systemctl stop joblet.service
+        in_machine sh -c 'cd /var/lib/joblet/jobs && truncate -s 2M 900001 && mkdir 900002 && ln -s /etc/passwd 900003 && : >900004'
+        assert_exit 0 in_machine systemctl start joblet.service
+        assert_record "$id" state COMPLETED
+        in_machine sh -c 'cd /var/lib/joblet/jobs && rm -r 900001 900002 900003 900004 && systemctl restart joblet.service'
+        output=$(in_machine journalctl -q -o cat -u joblet.service)
+        for id in 900001 900002 900003 900004; do
+                assert_match "$output" "record of job $id cannot be read, ignoring it: /var/lib/joblet/jobs/$id: [A-Z]"
+        done
+        assert_eq "$(detached alice true)" "$((before + 2))"
+}
+
 test_bus_missing() {
         assert_exit 125 as_user alice env DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere rnx run true
         assert_one_line "$output"

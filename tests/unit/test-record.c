@@ -244,6 +244,44 @@ static void test_files(void **state) {
         assert_int_equal(rmdir(directory), 0);
 }
 
+/* However much a runtime mounts and whatever is to be escaped: what was written can be read. */
+static void test_the_largest(void **state) {
+        _cleanup_(record_freep) Record *r = NULL, *loaded = NULL;
+        _cleanup_free_ char *path = malloc(4096), *word = malloc(REQUEST_COMMAND_MAX);
+        PlanMount mounts[900];
+        char *command[] = { word, NULL };
+        Plan plan = { .id = 7, .command = command, .workdir = path, .mounts = mounts, .n_mounts = ELEMENTSOF(mounts) };
+        Request request = {};
+        _cleanup_close_ int dir_fd = -EBADF;
+        char directory[] = "/tmp/test-record.XXXXXX";
+
+        memset(path, '\\', 4095);
+        path[4095] = 0;
+        memset(word, '\n', REQUEST_COMMAND_MAX - 1);
+        word[REQUEST_COMMAND_MAX - 1] = 0;
+        for (size_t i = 0; i < ELEMENTSOF(mounts); i++)
+                mounts[i] = (PlanMount) { .kind = PLAN_BIND_READ_ONLY, .source = path, .target = path };
+
+        assert_non_null(mkdtemp(directory));
+        dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(record_new(&plan, &request, false, 1, &r), 0);
+        assert_true(strv_length(r->mounts) > 0);
+        assert_true(strv_length(r->mounts) < ELEMENTSOF(mounts));
+        assert_int_equal(record_save(dir_fd, r), 0);
+        assert_int_equal(record_load(dir_fd, 7, true, &loaded), 0);
+        assert_string_equal(loaded->command[0], word);
+        assert_int_equal(strv_length(loaded->mounts), strv_length(r->mounts));
+
+        /* What could not be read again is not written */
+        free(r->reason);
+        r->reason = malloc(1024U * 1024U + 1);
+        memset(r->reason, 'x', 1024U * 1024U);
+        r->reason[1024U * 1024U] = 0;
+        assert_int_equal(record_save(dir_fd, r), -EFBIG);
+        assert_int_equal(record_remove(dir_fd, 7), 0);
+        assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),
@@ -256,6 +294,7 @@ int main(void) {
                 cmocka_unit_test(test_tables),
                 cmocka_unit_test(test_exit_status),
                 cmocka_unit_test(test_files),
+                cmocka_unit_test(test_the_largest),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
