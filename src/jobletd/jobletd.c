@@ -64,7 +64,15 @@ static int run(void) {
         r = sd_event_loop(event);
         (void) sd_notify(false, "STOPPING=1");
         manager_shutdown(m);
-        return r < 0 ? log_error_errno(r, "Event loop failed: %m") : 0;
+        if (r < 0)
+                return log_error_errno(r, "Event loop failed: %m");
+        /* 0 after SIGTERM; sd-bus ends the loop with another number when the connection is gone. To be
+         * started again, the end must be a failure then. */
+        if (r > 0) {
+                log_error("The connection to the system bus is lost, ending to be started again");
+                return -ECONNRESET;
+        }
+        return 0;
 }
 
 int main(int argc, char *argv[]) {

@@ -163,6 +163,21 @@ test_restart_and_reexec_do_not_touch_jobs() {
         rnx log "$id" | cmp - <(seq "$(rnx log "$id" | wc -l)")
 }
 
+test_restart_of_the_bus() {
+        local id before
+
+        id=$(detached alice sh -c 'until [ -e go ]; do sleep 0.1; done; exit 6')
+        before=$(unit_property joblet.service MainPID)
+        in_machine systemctl restart dbus.service
+        is_another_daemon() {
+                [[ $(unit_property joblet.service MainPID) != @(0|$before) ]]
+        }
+        # by itself, not because somebody calls
+        wait_until 20 is_another_daemon
+        in_machine touch "/var/lib/joblet/work/$id/go"
+        assert_exit 6 rnx wait "$id"
+}
+
 test_attached_client_over_a_restart() {
         local out pid
 
