@@ -19,6 +19,7 @@
 
 #define JOB_INTERFACE "org.joblet.Job1"
 #define JOB_PREFIX "/org/joblet/job"
+#define OBJECTS_SIZE_MAX (24U << 20) /* dbus-daemon ends a connection that sends 32 MiB at once */
 
 /* 0 if whoever reads a property of j may do so; nobody reads when we emit a signal. */
 static int check_reader(Job *j, sd_bus *bus, sd_bus_error *error) {
@@ -36,6 +37,18 @@ static int check_reader(Job *j, sd_bus *bus, sd_bus_error *error) {
                 return 0;
         return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
                                  "job %" PRIu64 " belongs to somebody else", j->record->id);
+}
+
+/* The record in full: that of a job that is over is on disk, and loaded then. */
+static int whole_record(const Job *j, Record **loaded, const Record **ret) {
+        int r = 0;
+
+        if (j->record->brief)
+                r = record_load(j->manager->records_fd, j->record->id, /* whole= */ true, loaded);
+        if (r < 0)
+                return r;
+        *ret = *loaded ?: j->record;
+        return 0;
 }
 
 typedef enum ValueType { VALUE_STRING, VALUE_STRINGS, VALUE_UINT64, VALUE_UINT32, VALUE_INT32, VALUE_BOOLEAN, VALUE_STATE, VALUE_RESULT, VALUE_NETWORK, VALUE_NSEC } ValueType;
@@ -118,6 +131,27 @@ static int get_value(sd_bus *bus, const char *path, const char *interface, const
         return -ENOENT;
 }
 
+/* Among the properties of thousands of jobs it is brief, whoever asks for those of one gets all of it. */
+static int get_command(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        _cleanup_(record_freep) Record *loaded = NULL;
+        _cleanup_strv_free_ char **brief = NULL;
+        sd_bus_message *message = sd_bus_get_current_message(bus);
+        const Record *record;
+        Job *j = userdata;
+        int r;
+
+        r = check_reader(j, bus, error);
+        if (r < 0)
+                return r;
+        if (message && sd_bus_message_is_method_call(message, NULL, "GetManagedObjects")) {
+                r = record_brief_command(j->record, &brief);
+                return r < 0 ? r : sd_bus_message_append_strv(reply, brief);
+        }
+        r = whole_record(j, &loaded, &record);
+        return r < 0 ? r : sd_bus_message_append_strv(reply, record->command);
+}
+
 static int get_unit(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *unit = NULL;
@@ -161,27 +195,20 @@ static int append_mounts(sd_bus_message *m, char *const *mounts) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* Ended jobs keep their mounts on disk only. */
-static int append_mounts_of(sd_bus_message *m, const Job *j) {
-        _cleanup_(record_freep) Record *record = NULL;
-        int r;
-
-        if (j->record->mounts)
-                return append_mounts(m, j->record->mounts);
-        r = record_load(j->manager->records_fd, j->record->id, /* with_mounts= */ true, &record);
-        return r < 0 ? r : append_mounts(m, record->mounts);
-}
-
 static int get_mounts(sd_bus *bus, const char *path, const char *interface, const char *property,
                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        _cleanup_(record_freep) Record *loaded = NULL;
+        const Record *record;
         Job *j = userdata;
         int r;
 
         r = check_reader(j, bus, error);
-        return r < 0 ? r : append_mounts_of(reply, j);
+        if (r >= 0)
+                r = whole_record(j, &loaded, &record);
+        return r < 0 ? r : append_mounts(reply, record->mounts);
 }
 
-static int append_described_mounts(sd_bus_message *m, const Job *j) {
+static int append_described_mounts(sd_bus_message *m, const Record *record) {
         int r;
 
         r = sd_bus_message_open_container(m, 'e', "sv");
@@ -190,7 +217,7 @@ static int append_described_mounts(sd_bus_message *m, const Job *j) {
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'v', "a(sss)");
         if (r >= 0)
-                r = append_mounts_of(m, j);
+                r = append_mounts(m, record->mounts);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
@@ -198,10 +225,14 @@ static int append_described_mounts(sd_bus_message *m, const Job *j) {
 
 int job_send_record(Job *j, sd_bus_message *m) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(record_freep) Record *loaded = NULL;
         _cleanup_free_ char *slice = NULL, *unit = NULL;
+        const Record *record;
         int r;
 
-        r = job_slice(j, &slice);
+        r = whole_record(j, &loaded, &record);
+        if (r >= 0)
+                r = job_slice(j, &slice);
         if (r >= 0)
                 r = job_unit(j->record->id, &unit);
         if (r >= 0)
@@ -215,7 +246,7 @@ int job_send_record(Job *j, sd_bus_message *m) {
                 if (r >= 0)
                         r = sd_bus_message_open_container(reply, 'v', values[i].signature);
                 if (r >= 0)
-                        r = append_value(reply, values + i, j->record);
+                        r = append_value(reply, values + i, record);
                 if (r >= 0)
                         r = sd_bus_message_close_container(reply);
                 if (r >= 0)
@@ -224,7 +255,7 @@ int job_send_record(Job *j, sd_bus_message *m) {
         if (r >= 0)
                 r = sd_bus_message_append(reply, "{sv}{sv}", "Unit", "s", unit, "Slice", "s", slice);
         if (r >= 0)
-                r = append_described_mounts(reply, j);
+                r = append_described_mounts(reply, record);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_message_send(reply);
@@ -384,20 +415,36 @@ static int find_job(sd_bus *bus, const char *path, const char *interface, void *
         return *ret != NULL;
 }
 
-/* Everybody sees the own jobs, root sees all. */
+/* At least so much does a job add to the reply of GetManagedObjects(). */
+static size_t object_size(const Record *r) {
+        const char *const texts[] = { r->name, r->runtime, r->runtime_digest, r->workdir, r->cpus, r->reason };
+        size_t size = 2048; /* names, types and numbers, and a brief command */
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                size += strlen(texts[i] ?: "");
+        return size;
+}
+
+/* Everybody sees the own jobs, root sees all: the newest, as many as fit into one message. */
 static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
                           sd_bus_error *error) {
         _cleanup_strv_free_ char **paths = NULL;
         sd_bus_message *message = sd_bus_get_current_message(bus);
         Manager *m = userdata;
+        size_t size = 0;
         uid_t uid = 0;
         int r = 0;
 
         if (message)
                 r = authority_sender_uid(m->authority, message, &uid);
-        for (size_t i = 0; r >= 0 && i < m->n_jobs; i++)
-                if (uid == 0 || m->jobs[i]->record->owner == uid)
-                        r = strv_extendf(&paths, JOB_PREFIX "/%" PRIu64, m->jobs[i]->record->id);
+        for (size_t i = m->n_jobs; r >= 0 && i > 0 && size < OBJECTS_SIZE_MAX; i--) {
+                const Record *record = m->jobs[i - 1]->record;
+
+                if (uid != 0 && record->owner != uid)
+                        continue;
+                size += object_size(record);
+                r = strv_extendf(&paths, JOB_PREFIX "/%" PRIu64, record->id);
+        }
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(paths);
@@ -411,7 +458,7 @@ static const sd_bus_vtable job_vtable[] = {
         RECORD_PROPERTY("Id", "t", SD_BUS_VTABLE_PROPERTY_CONST),
         RECORD_PROPERTY("Name", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         RECORD_PROPERTY("State", "s", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        RECORD_PROPERTY("Command", "as", SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Command", "as", get_command, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         RECORD_PROPERTY("Runtime", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         RECORD_PROPERTY("RuntimeDigest", "s", SD_BUS_VTABLE_PROPERTY_CONST),
         RECORD_PROPERTY("Owner", "u", SD_BUS_VTABLE_PROPERTY_CONST),

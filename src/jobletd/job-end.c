@@ -43,15 +43,14 @@ void job_answer_run(Job *j, const char *error_name, const char *error_text) {
 
 /* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
 static void job_settle(Job *j) {
-        bool ran = j->record->result != JOB_RESULT_SETUP;
+        bool ran = j->record->result != JOB_RESULT_SETUP, saved;
 
         j->phase = JOB_SETTLED;
         job_drop_call(j);
         j->manager->n_live--;
         job_drop_relay(j);
         job_drop_start(j);
-        job_save(j);
-        j->record->mounts = strv_free(j->record->mounts);
+        saved = job_save(j) >= 0;
         job_files_remove(&j->manager->files, j->manager->event, j->record->id);
         runtimes_job_ended(j->manager);
         event_job_ended(j->record);
@@ -61,6 +60,8 @@ static void job_settle(Job *j) {
         for (size_t i = 0; i < j->live->n_waiters; i++)
                 (void) job_send_record(j, j->live->waiters[i]);
         j->live = job_live_free(j->live);
+        if (saved)
+                (void) record_make_brief(j->record);
         job_emit_changed(j);
 }
 

@@ -5,7 +5,7 @@
 
 #include "job.h"
 
-void job_save(Job *j);
+int job_save(Job *j);
 
 JobLive* job_live_free(JobLive *l);
 DEFINE_CLEANUP(JobLive*, job_live_free);

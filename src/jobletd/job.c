@@ -107,7 +107,7 @@ Job* job_free(Job *j) {
         return NULL;
 }
 
-void job_save(Job *j) {
+int job_save(Job *j) {
         int r = record_save(j->manager->records_fd, j->record);
 
         if (r < 0)
@@ -115,6 +115,7 @@ void job_save(Job *j) {
                                 "Failed to write the record of job %" PRIu64
                                 ", it would be lost if jobletd ended now: %m",
                                 j->record->id);
+        return r;
 }
 
 /* The command runs: from here on the daemon may go and come as it likes. */

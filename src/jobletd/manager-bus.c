@@ -17,6 +17,8 @@
 #include "shell-quote.h"
 #include "strv.h"
 
+#define LIST_JOBS_MAX 20000U /* of at most 1.2 KiB each: dbus-daemon ends a connection that sends 32 MiB at once */
+
 static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *error) {
         _cleanup_free_ char *sentence = NULL;
         int r;
@@ -189,13 +191,16 @@ static void filter_done(Filter *f) {
 }
 
 static int append_job(sd_bus_message *reply, const Job *j) {
+        _cleanup_strv_free_ char **words = NULL;
         _cleanup_free_ char *path = NULL, *command = NULL;
         const Record *record = j->record;
         int r;
 
         r = job_path(record->id, &path);
         if (r >= 0)
-                r = shell_quote(record->command, &command);
+                r = record_brief_command(record, &words);
+        if (r >= 0)
+                r = shell_quote(words, &command);
         if (r < 0)
                 return r;
         return sd_bus_message_append(reply, "(tosssusttti)", record->id, path, record->name ?: "",
@@ -226,7 +231,9 @@ static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_erro
         if (r <= 0)
                 return r < 0 ? r : 1;
 
-        while (first > 0 && (f.limit == 0 || n < f.limit))
+        if (f.limit == 0 || f.limit > LIST_JOBS_MAX)
+                f.limit = LIST_JOBS_MAX;
+        while (first > 0 && n < f.limit)
                 n += filter_matches(&f, m->jobs[--first]->record, uid);
 
         r = sd_bus_message_new_method_return(message, &reply);

@@ -155,7 +155,7 @@ static int load_record(Manager *m, uint64_t id) {
         _cleanup_(job_freep) Job *j = NULL;
         int r;
 
-        r = record_load(m->records_fd, id, /* with_mounts= */ false, &record);
+        r = record_load(m->records_fd, id, /* whole= */ false, &record);
         if (r < 0 && r != -ENOMEM) {
                 /* One that cannot be read must not keep all the others from being served */
                 log_error_errno(r, "The record of job %" PRIu64 " cannot be read, ignoring it: %s/jobs/%" PRIu64 ": %m", id,

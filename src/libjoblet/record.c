@@ -174,6 +174,49 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
         return 0;
 }
 
+/* The first bytes of s, whole characters, and a sign that there were more. */
+static char* cut(const char *s, size_t size) {
+        char *t;
+
+        while (size > 0 && (s[size] & 0xc0) == 0x80)
+                size--;
+        return asprintf(&t, "%.*s...", (int) size, s) < 0 ? NULL : t;
+}
+
+int record_brief_command(const Record *r, char ***ret) {
+        _cleanup_strv_free_ char **brief = NULL;
+        size_t left = RECORD_BRIEF_COMMAND_MAX, n = 0;
+
+        STRV_FOREACH(word, r->command) {
+                size_t size = strlen(*word) + 1;
+                bool fits = size <= left && n < RECORD_BRIEF_WORDS_MAX;
+                int q = fits ? strv_extend(&brief, *word) : strv_consume(&brief, cut(*word, size <= left ? 0 : left));
+
+                if (q < 0)
+                        return q;
+                if (!fits)
+                        break;
+                left -= size;
+                n++;
+        }
+        *ret = TAKE_PTR(brief);
+        return 0;
+}
+
+int record_make_brief(Record *r) {
+        char **brief;
+        int q;
+
+        q = record_brief_command(r, &brief);
+        if (q < 0)
+                return q;
+        strv_free(r->command);
+        r->command = brief;
+        r->mounts = strv_free(r->mounts);
+        r->brief = true;
+        return 0;
+}
+
 int record_exit_status(const Record *r) {
         if (!job_state_is_final(r->state))
                 return -1;
@@ -339,18 +382,14 @@ static int parse_field(const char *value, FieldType type, void *field) {
         return -EBADMSG;
 }
 
-static int parse_line(Record *r, const char *key, const char *value, bool with_mounts) {
-        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
-                if (strcmp(fields[i].key, key) != 0)
-                        continue;
-                if (fields[i].offset == offsetof(Record, mounts) && !with_mounts)
-                        return 0;
-                return parse_field(value, fields[i].type, (char*) r + fields[i].offset);
-        }
+static int parse_line(Record *r, const char *key, const char *value) {
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                if (strcmp(fields[i].key, key) == 0)
+                        return parse_field(value, fields[i].type, (char*) r + fields[i].offset);
         return 0; /* of a newer version */
 }
 
-int record_parse(const char *text, bool with_mounts, Record **ret) {
+int record_parse(const char *text, bool whole, Record **ret) {
         _cleanup_(record_freep) Record *r = record_init();
         _cleanup_free_ char *copy = strdup(text);
         char *rest = copy, *line;
@@ -364,6 +403,9 @@ int record_parse(const char *text, bool with_mounts, Record **ret) {
                 if (strcmp(line, "END") == 0) {
                         if (r->id == 0 || !r->command)
                                 return -EBADMSG;
+                        q = !whole && job_state_is_final(r->state) ? record_make_brief(r) : 0;
+                        if (q < 0)
+                                return q;
                         *ret = TAKE_PTR(r);
                         return 0;
                 }
@@ -372,7 +414,7 @@ int record_parse(const char *text, bool with_mounts, Record **ret) {
                 if (!equals)
                         return -EBADMSG;
                 *equals = 0;
-                q = parse_line(r, line, equals + 1, with_mounts);
+                q = parse_line(r, line, equals + 1);
                 if (q < 0)
                         return q;
         }
@@ -397,7 +439,7 @@ int record_save(int dir_fd, const Record *r) {
         return atomic_file_write_at(dir_fd, name, text, strlen(text), 0600, false);
 }
 
-int record_load(int dir_fd, uint64_t id, bool with_mounts, Record **ret) {
+int record_load(int dir_fd, uint64_t id, bool whole, Record **ret) {
         _cleanup_(record_freep) Record *r = NULL;
         _cleanup_free_ char *text = NULL, *name = NULL;
         int q;
@@ -406,7 +448,7 @@ int record_load(int dir_fd, uint64_t id, bool with_mounts, Record **ret) {
         if (q >= 0)
                 q = file_read_at(dir_fd, name, RECORD_SIZE_MAX, &text, NULL);
         if (q >= 0)
-                q = record_parse(text, with_mounts, &r);
+                q = record_parse(text, whole, &r);
         if (q < 0)
                 return q;
         if (r->id != id)

@@ -124,6 +124,49 @@ job_is_seen_in() {
         [ -s "$1" ]
 }
 
+# A message has its limits: lists tell the beginning of a command, whoever asks for one job is told all of it.
+test_lists_have_the_beginning_of_a_command() {
+        in_machine python3 - <<'END'
+import json, subprocess
+
+def busctl(path, interface, method, *args):
+    call = ["busctl", "--json=short", "call", "--", "org.joblet", path, interface, method, *args]
+    return json.loads(subprocess.run(call, stdout=subprocess.PIPE, check=True).stdout)["data"]
+
+def listed():
+    job = busctl("/org/joblet", "org.joblet.Manager1", "ListJobs", "a{sv}", "1", "Limit", "u", "1")[0][0]
+    assert job[0] == id
+    return job[6]
+
+def full():
+    record = busctl(path, "org.joblet.Job1", "Describe")[0]
+    got = busctl(path, "org.freedesktop.DBus.Properties", "Get", "ss", "org.joblet.Job1", "Command")[0]
+    assert record["Mounts"]["data"], "no mounts"
+    return [record["Command"]["data"], got["data"]]
+
+def managed():
+    everything = busctl("/org/joblet", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")[0]
+    return everything[path]["org.joblet.Job1"]["Command"]["data"]
+
+def check():
+    assert listed().startswith("sh -c 'until ") and len(listed()) < 1000, listed()
+    assert full() == [command, command], "not all of it"
+    brief = managed()
+    assert brief[:2] == command[:2] and len(brief) == 4 and brief[3].endswith("...") and sum(map(len, brief)) <= 203, brief
+
+command = ["sh", "-c", "until [ -e go ]; do sleep 0.1; done", "\x01" * 30000, "x" * 60000]
+id, path = busctl("/org/joblet", "org.joblet.Manager1", "Run", "asa{sv}", "5", *command, "0")
+check()
+subprocess.run(["systemctl", "restart", "joblet"], check=True)
+check()
+open(f"/var/lib/joblet/work/{id}/go", "x").close()
+subprocess.run(["rnx", "wait", str(id)], check=True)
+check()
+subprocess.run(["systemctl", "restart", "joblet"], check=True)
+check()
+END
+}
+
 test_signals() {
         local id seen pid
 

@@ -94,6 +94,56 @@ static void test_mounts_are_left_out(void **state) {
         assert_int_equal(record_parse(full, false, &r), 0);
         assert_null(r->mounts);
         assert_int_equal(r->io_read_bytes, 6);
+        assert_true(r->brief);
+        r = record_free(r);
+
+        /* The record of a job that goes on is written again */
+        assert_int_equal(record_parse("ID=1\nCOMMAND=x\nMOUNT=/usr\t/usr\tro\nSTATE=RUNNING\nEND\n", false, &r), 0);
+        assert_int_equal(strv_length(r->mounts), 1);
+        assert_false(r->brief);
+}
+
+static void assert_brief(char **command, const char *expected) {
+        _cleanup_(record_freep) Record *r = NULL;
+        _cleanup_free_ char *joined = NULL;
+
+        assert_int_equal(record_parse("ID=1\nCOMMAND=x\nSTATE=COMPLETED\nEND\n", true, &r), 0);
+        strv_free(r->command);
+        r->command = NULL;
+        assert_int_equal(strv_copy(command, &r->command), 0);
+        assert_int_equal(record_make_brief(r), 0);
+        joined = strv_join(r->command, "|");
+        assert_string_equal(joined, expected);
+}
+
+static void test_brief_command(void **state) {
+        char fits[200], longer[201], umlauts[203], many[2 * (RECORD_BRIEF_WORDS_MAX + 1) + 3] = "";
+        _cleanup_free_ char *expected = NULL, *expected_umlauts = NULL;
+        _cleanup_strv_free_ char **words = NULL;
+
+        memset(fits, 'x', 199);
+        fits[199] = 0;
+        memset(longer, 'x', 200);
+        longer[200] = 0;
+        assert_brief((char *[]) { fits, NULL }, fits);
+        assert_true(asprintf(&expected, "%s...", longer) > 0);
+        assert_brief((char *[]) { longer, NULL }, expected);
+        assert_brief((char *[]) { (char*) "a", (char*) "", (char*) "b", NULL }, "a||b");
+        assert_brief((char *[]) { fits, (char*) "b", NULL }, (memcpy(expected, fits, 199), strcpy(expected + 199, "|..."), expected));
+
+        /* Never half a character */
+        umlauts[0] = 'x';
+        for (size_t i = 1; i < 201; i += 2)
+                memcpy(umlauts + i, "\xc3\xa4", 2);
+        umlauts[201] = 0;
+        assert_true(asprintf(&expected_umlauts, "%.199s...", umlauts) > 0);
+        assert_brief((char *[]) { umlauts, NULL }, expected_umlauts);
+
+        for (unsigned i = 0; i <= RECORD_BRIEF_WORDS_MAX; i++) {
+                assert_int_equal(strv_extend(&words, "a"), 0);
+                strcat(many, i < RECORD_BRIEF_WORDS_MAX ? "a|" : "...");
+        }
+        assert_brief(words, many);
 }
 
 /* Cut anywhere, it is no record: what comes after is not made up. */
@@ -287,6 +337,7 @@ int main(void) {
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_mounts_are_left_out),
+                cmocka_unit_test(test_brief_command),
                 cmocka_unit_test(test_cut_off),
                 cmocka_unit_test(test_broken),
                 cmocka_unit_test(test_of_a_newer_version),
