@@ -33,7 +33,7 @@ build_root() {
                         usr/games var/lib var/cache var/backups var/mail var/spool var/log boot home media mnt root etc/init.d \
                         etc/cron* etc/default etc/systemd etc/apt etc/dpkg etc/kernel etc/skel etc/update-motd.d etc/issue* \
                         etc/logrotate.d etc/selinux
-                mkdir -p dev proc sys run tmp var/tmp var/lib var/cache var/log work volumes opt srv etc usr/local/bin
+                mkdir -p dev proc sys run root tmp var/tmp var/lib var/cache var/log work volumes opt srv etc usr/local/bin
                 [[ -e var/run ]] || ln -s ../run var/run
                 [[ -e usr/bin/awk ]] || ln -s mawk usr/bin/awk
                 [[ -e usr/bin/sh ]] || ln -s dash usr/bin/sh

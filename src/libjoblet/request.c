@@ -83,8 +83,12 @@ int request_set_command(Request *r, char *const *command, char **reterr) {
 
         if (strv_length(command) == 0 || command[0][0] == 0)
                 return message_set(reterr, -EINVAL, "no command to run was given");
-        STRV_FOREACH(s, command)
+        STRV_FOREACH(s, command) {
+                if (!utf8_is_valid(*s, strlen(*s)))
+                        return refuse_value(reterr, "the command", *s,
+                                            "is not UTF-8; write such bytes as an escape: sh -c 'printf \"\\377\"'");
                 size += strlen(*s) + 1;
+        }
         if (size > REQUEST_COMMAND_MAX)
                 return message_set(reterr, -EINVAL, "the command is %zu bytes long, at most %u are allowed; put long data into a file and use --upload",
                               size, REQUEST_COMMAND_MAX);

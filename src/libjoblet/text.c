@@ -123,6 +123,47 @@ char* text_for_message(const char *s, size_t max) {
         return copy;
 }
 
+/* The length of the sequence at s that sets colours, "ESC [ 0 ; 31 m", or 0. */
+static size_t colour_sequence(const char *s, size_t size) {
+        size_t n = 2;
+
+        if (size < 3 || s[0] != '\033' || s[1] != '[')
+                return 0;
+        while (n < size && ((s[n] >= '0' && s[n] <= '9') || s[n] == ';'))
+                n++;
+        return n < size && s[n] == 'm' ? n + 1 : 0;
+}
+
+char* text_for_terminal(const char *s, size_t size, size_t *ret_size) {
+        static const char reset[] = "\033[0m";
+        char *copy = malloc(size + sizeof(reset));
+        bool coloured = false;
+        size_t used = 0;
+        uint32_t c = 0;
+
+        if (!copy)
+                return NULL;
+        for (size_t i = 0, n; i < size; i += n) {
+                n = colour_sequence(s + i, size - i);
+                coloured = coloured || n > 0;
+                if (n == 0) {
+                        n = utf8_decode(s + i, size - i, &c);
+                        if (n == 0 || (character_is_control(c) && c != '\t') || character_is_layout(c)) {
+                                copy[used++] = '?';
+                                n = n ?: 1;
+                                continue;
+                        }
+                }
+                memcpy(copy + used, s + i, n);
+                used += n;
+        }
+        if (coloured)
+                used += (size_t) (stpcpy(copy + used, reset) - (copy + used));
+        copy[used] = 0;
+        *ret_size = used;
+        return copy;
+}
+
 int message_set(char **ret, int error, const char *format, ...) {
         char *s = NULL;
         va_list ap;

@@ -22,6 +22,10 @@ bool text_is_value(const char *s);
  * "...". NULL on OOM. */
 char* text_for_message(const char *s, size_t max);
 
+/* A copy of size bytes of somebody's output for a terminal: colours stay, and end with it; everything else that is
+ * unprintable becomes '?'. NULL on OOM. */
+char* text_for_terminal(const char *s, size_t size, size_t *ret_size);
+
 /* Sets *ret to a new formatted string (and frees what it held). Returns error, or -ENOMEM if there is no
  * memory: made for "return message_set(reterr_message, -EINVAL, ...)". ret may be NULL. */
 int message_set(char **ret, int error, const char *format, ...) _printf_(3, 4);

@@ -260,6 +260,21 @@ static int check_mode(Differences *d, const FileItem *found) {
         return 0;
 }
 
+/* What systemd makes in the root of a unit where it is not there yet, and so in that of a runtime with base: self when a job
+ * starts: empty directories and files to mount something to, and the links of a merged /usr. */
+static bool is_of_systemd(const FileItem *i) {
+        static const char *const links[] = {
+                "root/bin", "root/lib", "root/lib32", "root/lib64", "root/libx32", "root/sbin",
+        };
+
+        if (!file_path_is_below(i->path, "root"))
+                return false;
+        for (size_t k = 0; i->type == FILE_LINK && k < ELEMENTSOF(links); k++)
+                if (strcmp(i->path, links[k]) == 0)
+                        return true;
+        return (i->type == FILE_DIRECTORY && i->empty) || (i->type == FILE_REGULAR && i->size == 0);
+}
+
 int tree_manifest_compare(const FileTree *promised, const FileTree *found, size_t max, char ***problems) {
         Differences d = { problems, max, 0 };
         size_t p = 0, f = 0;
@@ -271,7 +286,8 @@ int tree_manifest_compare(const FileTree *promised, const FileTree *found, size_
 
                 if (order < 0)
                         r = differ(&d, "missing", a->path, NULL);
-                else if (order > 0 && (is_itself(b) || (b->type == FILE_DIRECTORY && !b->empty)))
+                else if (order > 0 &&
+                         (is_itself(b) || is_of_systemd(b) || (b->type == FILE_DIRECTORY && !b->empty)))
                         r = check_mode(&d, b);
                 else if (order > 0)
                         r = differ(&d, "extra", b->path, b->type == FILE_SPECIAL ? "a special file" : NULL);

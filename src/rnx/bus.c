@@ -191,6 +191,8 @@ int bus_error_print(const sd_bus_error *e, int error) {
                 return log_oom();
         for (size_t i = 0; reachable && i < ELEMENTSOF(absent); i++)
                 reachable = !sd_bus_error_has_name(e, absent[i]);
+        if (!reachable && !sd_bus_error_is_set(e) && error == -EINVAL)
+                return log_error(error, "what was given cannot be sent over the bus, which takes UTF-8 only");
         if (!reachable) {
                 size_t n = strlen(text);
 

@@ -179,6 +179,9 @@ int job_error_print(uint64_t id, const sd_bus_error *e, int error) {
         if (sd_bus_error_has_name(e, ERROR_NO_SUCH_JOB) ||
             sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 return log_error(-ENOENT, "there is no job %" PRIu64 ", see 'rnx list'", id);
+        if (sd_bus_error_has_name(e, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) ||
+            sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
+                return log_error(error, "job %" PRIu64 " belongs to another user; administrators may do this, try it as one", id);
         return bus_error_print(e, error);
 }
 

@@ -18,6 +18,8 @@
 #include "log.h"
 #include "pager.h"
 #include "rnx.h"
+#include "terminal.h"
+#include "text.h"
 
 #define PRIORITY_STDERR 3
 #define BROKEN_MAX 20U
@@ -150,8 +152,7 @@ static int line_print_json(const LogEntry *e, const char *message, size_t size) 
         return json_print(stdout, o);
 }
 
-/* Without what was added to a blank line so that journald keeps it. */
-static size_t line_size(const char *message, size_t size) {
+size_t log_line_size(const char *message, size_t size) {
         const size_t n = strlen(LOG_EMPTY_LINE);
 
         if (size < n || memcmp(message + size - n, LOG_EMPTY_LINE, n) != 0)
@@ -162,16 +163,27 @@ static size_t line_size(const char *message, size_t size) {
         return size - n;
 }
 
+/* Whether somebody may see what is written: it must not do anything else to the terminal. */
+static bool is_terminal(FILE *f) {
+        static int terminals[2] = { -1, -1 };
+        int *t = terminals + (f == stderr);
+
+        if (*t < 0)
+                *t = on_tty(fileno(f)) || (f == stdout && pager_is_open());
+        return *t;
+}
+
 static int line_print(const LogEntry *e) {
         static bool at_start[2] = { true, true };
         bool is_stderr = e->priority == PRIORITY_STDERR;
         const char *message = e->message ?: "";
         size_t size = e->message_size;
+        _cleanup_free_ char *safe = NULL;
         FILE *f;
 
         if (arg_stdout != arg_stderr && arg_stderr != is_stderr)
                 return 0;
-        size = line_size(message, size);
+        size = log_line_size(message, size);
         if (arg_json != JSON_OFF)
                 return line_print_json(e, message, size);
 
@@ -183,7 +195,12 @@ static int line_print(const LogEntry *e) {
                 fputs_unlocked(time, f);
                 fputc_unlocked(' ', f);
         }
-        (void) fwrite_unlocked(message, 1, size, f);
+        if (is_terminal(f)) {
+                safe = text_for_terminal(message, size, &size);
+                if (!safe)
+                        return log_oom();
+        }
+        (void) fwrite_unlocked(safe ?: message, 1, size, f);
         if (e->end != LINE_END_NONE)
                 fputc_unlocked('\n', f);
         at_start[is_stderr] = e->end != LINE_END_NONE;

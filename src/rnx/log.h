@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct LogQuery {
@@ -16,3 +17,6 @@ int log_open(uint64_t id, const LogQuery *query, int *ret_fd);
 
 /* What the relay puts at the end of an empty or blank line, which journald would drop. */
 #define LOG_EMPTY_LINE "\xc2\xa0"
+
+/* The size of a line without that. */
+size_t log_line_size(const char *message, size_t size);

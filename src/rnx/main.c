@@ -11,12 +11,15 @@
 #include "pager.h"
 #include "rnx.h"
 #include "terminal.h"
+#include "text.h"
 
 JsonMode arg_json = JSON_OFF;
 bool arg_pager = true;
 bool arg_legend = true;
 bool arg_ask_password = true;
 bool arg_quiet = false;
+
+#define MESSAGE_MAX 8192U
 
 enum {
         OPTION_HELP = 1,
@@ -99,13 +102,18 @@ static const Verb verbs[] = {
 static bool help_wanted = false, version_wanted = false;
 
 int log_error(int error, const char *format, ...) {
+        _cleanup_free_ char *text = NULL, *safe = NULL;
         va_list ap;
+        int n;
 
-        fputs("rnx: ", stderr);
         va_start(ap, format);
-        (void) vfprintf(stderr, format, ap);
+        n = vasprintf(&text, format, ap);
         va_end(ap);
-        fputc('\n', stderr);
+        if (n < 0)
+                text = NULL;
+        else
+                safe = text_for_message(text, MESSAGE_MAX);
+        fprintf(stderr, "rnx: %s\n", safe ?: "out of memory");
         return error;
 }
 

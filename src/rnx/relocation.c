@@ -53,6 +53,47 @@ int relocate_absolute(const Relocation *r, const char *path, char **ret) {
         return 0;
 }
 
+int relocate_origin(const Relocation *r, const char *path, char **ret) {
+        const Place *best = NULL;
+
+        for (size_t i = 0; i < r->n_places; i++) {
+                const char *below = r->places[i].below;
+                size_t n = strlen(below);
+
+                if (strncmp(path, below, n) == 0 && (n == 0 || path[n] == '/' || !path[n]) &&
+                    (!best || n > strlen(best->below)))
+                        best = r->places + i;
+        }
+        if (!best)
+                return -ENOENT;
+        path += strlen(best->below);
+        path += strspn(path, "/");
+        if (asprintf(ret, "%s%s%s", best->from, *path ? "/" : "", path) < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+bool link_leaves(const char *path, const char *target) {
+        size_t depth = 0;
+
+        for (const char *p = path; (p = strchr(p, '/')); p++)
+                depth++;
+        for (const char *p = target; *p; p += strspn(p, "/")) {
+                size_t n = strcspn(p, "/");
+
+                if (n == 2 && p[0] == '.' && p[1] == '.') {
+                        if (depth == 0)
+                                return true;
+                        depth--;
+                } else if (n != 1 || p[0] != '.')
+                        depth++;
+                p += n;
+        }
+        return false;
+}
+
 /* The first path in data that leads to a place, and which. */
 static const char *find_place(const Relocation *r, const char *start, const char *data, const char *end,
                               const Place **ret) {

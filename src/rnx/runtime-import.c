@@ -19,6 +19,7 @@
 #include "rnx.h"
 #include "runtime-name.h"
 #include "runtime.h"
+#include "signals.h"
 #include "strv.h"
 #include "text.h"
 #include "tree-copy.h"
@@ -284,8 +285,11 @@ static int import_print(const Import *i, const char *to) {
                         printf("Imported %s: %s\n", i->kind ? i->kind->title : "a directory", to);
                 if (i->base)
                         printf("  its interpreter comes along: %s\n", i->base);
-                STRV_FOREACH(n, i->problems)
-                        printf("  will not work: %s\n", *n);
+                STRV_FOREACH(n, i->problems) {
+                        _cleanup_free_ char *safe = text_for_message(*n, 1024);
+
+                        printf("  will not work: %s\n", safe ?: "");
+                }
                 if (i->host_libraries) {
                         _cleanup_free_ char *list = strv_join(i->host_libraries, " ");
 
@@ -308,16 +312,16 @@ static int import_print(const Import *i, const char *to) {
 
 /* Through a package, as every installation; the copy is of no further use. */
 static int import_install(Import *i, const char *directory) {
-        _cleanup_fclose_ FILE *f = tmpfile();
+        _cleanup_close_ int fd = temporary_file();
         int r;
 
-        if (!f)
-                return log_error(-errno, "cannot create a temporary file: %s", strerror(errno));
+        if (fd < 0)
+                return fd;
         r = import_print(i, NULL);
         if (r >= 0)
-                r = runtime_pack(&(PackRequest) { .directory = directory, .language = i->language, .name = arg_name, .store = true },
-                                 fileno(f), NULL, NULL);
-        return r < 0 ? r : runtime_install(fileno(f), i->source);
+                r = runtime_pack(&(PackRequest) { .directory = directory, .language = i->language,
+                                                  .name = arg_name, .store = true }, fd, NULL, NULL);
+        return r < 0 || signals_noted() ? r : runtime_install(fd, i->source);
 }
 
 int verb_runtime_import(int argc, char *argv[]) {
@@ -329,15 +333,18 @@ int verb_runtime_import(int argc, char *argv[]) {
         r = import_examine(&i);
         if (r < 0)
                 return r;
+        signals_note();
         to = arg_output ?: arg_install ? (mkdtemp(temporary) ? temporary : NULL) : arg_name;
         if (!to)
-                return log_error(-errno, "cannot create a temporary directory: %s", strerror(errno));
+                return log_error(-errno, "cannot create a temporary directory in /var/tmp: %s", strerror(errno));
         if (to != temporary && mkdir(to, 0755) < 0)
                 return log_error(-errno, "cannot create the directory '%s': %s", to, strerror(errno));
         r = import_make(&i, to);
-        if (r >= 0)
+        if (r >= 0 && !signals_noted())
                 r = arg_install ? import_install(&i, to) : import_print(&i, to);
-        if (to == temporary || r < 0)
+        if (to == temporary || r < 0 || signals_noted())
                 (void) remove_tree_at(AT_FDCWD, to);
+        if (signals_noted())
+                signals_die(signals_noted());
         return r;
 }

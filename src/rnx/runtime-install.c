@@ -45,6 +45,13 @@ static int installed_print(sd_bus_message *reply) {
         return !o || json_add_string(o, "installed", name) < 0 ? log_oom() : json_print(stdout, o);
 }
 
+/* Then the user wants to know which one. */
+static bool is_about_package(const sd_bus_error *e) {
+        return sd_bus_error_has_name(e, "org.joblet.Error.InvalidPackage") ||
+                sd_bus_error_has_name(e, "org.joblet.Error.LimitsExceeded") ||
+                sd_bus_error_has_name(e, SD_BUS_ERROR_FAILED);
+}
+
 int runtime_install(int fd, const char *label) {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -61,13 +68,8 @@ int runtime_install(int fd, const char *label) {
                 m = sd_bus_message_unref(m); /* it has a copy of the descriptor */
                 progress_fd = safe_close(progress_fd);
                 progress_end(pid);
-                if (r < 0 && sd_bus_error_has_name(&error, "org.joblet.Error.InvalidPackage") && !label)
-                        label = "standard input";
-                if (r < 0 && label && sd_bus_error_has_name(&error, "org.joblet.Error.InvalidPackage")) {
-                        _cleanup_free_ char *text = text_for_message(error.message ?: "", 4096);
-
-                        return log_error(r, "%s: %s", label, text ?: "");
-                }
+                if (r < 0 && is_about_package(&error))
+                        return log_error(r, "%s: %s", label ?: "standard input", error.message ?: "");
                 return r < 0 ? bus_error_print(&error, r) : installed_print(reply);
         }
         progress_fd = safe_close(progress_fd);
@@ -77,13 +79,13 @@ int runtime_install(int fd, const char *label) {
 
 /* A directory goes the way of all packages, in a file without a name. */
 static int install_directory(const char *path) {
-        _cleanup_fclose_ FILE *f = tmpfile();
+        _cleanup_close_ int fd = temporary_file();
         int r;
 
-        if (!f)
-                return log_error(-errno, "cannot create a temporary file: %s", strerror(errno));
-        r = runtime_pack(&(PackRequest) { .directory = path, .store = true }, fileno(f), NULL, NULL);
-        return r < 0 ? r : runtime_install(fileno(f), path);
+        if (fd < 0)
+                return fd;
+        r = runtime_pack(&(PackRequest) { .directory = path, .store = true }, fd, NULL, NULL);
+        return r < 0 ? r : runtime_install(fd, path);
 }
 
 int verb_runtime_install(int argc, char *argv[]) {

@@ -111,54 +111,87 @@ static int packed_print(const char *path, int fd) {
         return json_print(stdout, o);
 }
 
-/* There whole or not at all: first beside it, under another name. */
+/* Gives a file without a name one, in the place of what has it already. beside is a name in the same
+ * directory for the moment between, since linkat(2) replaces nothing. */
+static int file_link(int fd, const char *beside, const char *path) {
+        _cleanup_free_ char *proc = NULL;
+
+        if (asprintf(&proc, "/proc/self/fd/%d", fd) < 0) {
+                proc = NULL;
+                return -ENOMEM;
+        }
+        if (linkat(AT_FDCWD, proc, AT_FDCWD, beside, AT_SYMLINK_FOLLOW) < 0)
+                return -errno;
+        if (rename(beside, path) < 0) {
+                int r = -errno;
+
+                (void) unlink(beside);
+                return r;
+        }
+        return 0;
+}
+
+/* A file in directory that has no name before it is complete, so that nothing is left of one that was
+ * interrupted; where the file system cannot do that, one that is called *beside. */
+static int file_open(const char *directory, char *beside, bool *ret_named) {
+        int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+
+        *ret_named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR);
+        if (*ret_named)
+                fd = mkostemp(beside, O_CLOEXEC);
+        return fd < 0 ? log_error(-errno, "cannot create a file in '%s': %s", directory, strerror(errno)) : fd;
+}
+
 static int pack_to_file(const PackRequest *request, const char *output) {
-        _cleanup_free_ char *name = NULL, *path = NULL, *temporary = NULL;
+        _cleanup_free_ char *name = NULL, *path = NULL, *beside = NULL, *directory = NULL;
         const char *slash = output ? strrchr(output, '/') : NULL;
         _cleanup_close_ int fd = -EBADF;
+        bool named = false;
         int r;
 
-        if (asprintf(&temporary, "%.*s.rnx-pack-XXXXXX", slash ? (int) (slash + 1 - output) : 0,
-                     output ?: "") < 0) {
-                temporary = NULL;
+        directory = slash ? strndup(output, (size_t) (slash + 1 - output)) : strdup("./");
+        if (!directory || asprintf(&beside, "%s.rnx-pack-%d-XXXXXX", directory, (int) getpid()) < 0) {
+                beside = NULL;
                 return log_oom();
         }
-        fd = mkostemp(temporary, O_CLOEXEC);
+        fd = file_open(directory, beside, &named);
         if (fd < 0)
-                return log_error(-errno, "cannot create a file beside '%s': %s", output ?: "the package",
-                                 strerror(errno));
+                return fd;
         r = runtime_pack(request, fd, NULL, &name);
         if (r >= 0 &&
             (output ? (path = strdup(output)) == NULL : asprintf(&path, "%s-runtime.zip", name) < 0))
                 r = log_oom();
-        if (r >= 0 && (fchmod(fd, 0644) < 0 || rename(temporary, path) < 0))
-                r = log_error(-errno, "cannot create '%s': %s", path, strerror(errno));
-        if (r < 0) {
-                (void) unlink(temporary);
-                return r;
+        if (r >= 0) {
+                r = fchmod(fd, 0644) < 0 ? -errno : named ? rename(beside, path) : file_link(fd, beside, path);
+                if (r < 0)
+                        (void) log_error(r, "cannot create '%s': %s", path, strerror(named ? errno : -r));
         }
-        return packed_print(path, fd);
+        if (r < 0 && named)
+                (void) unlink(beside);
+        return r < 0 ? r : packed_print(path, fd);
 }
 
 /* Standard output may be a pipe, which a package cannot be written to directly. */
 static int pack_to_stdout(const PackRequest *request) {
-        _cleanup_fclose_ FILE *f = tmpfile();
+        _cleanup_close_ int fd = -EBADF;
         char buffer[65536];
-        size_t n;
+        ssize_t n;
         int r;
 
         if (on_tty(STDOUT_FILENO))
                 return log_error(-EINVAL, "standard output is a terminal, a package does not belong there");
-        if (!f)
-                return log_error(-errno, "cannot create a temporary file: %s", strerror(errno));
-        r = runtime_pack(request, fileno(f), NULL, NULL);
+        fd = temporary_file();
+        if (fd < 0)
+                return fd;
+        r = runtime_pack(request, fd, NULL, NULL);
         if (r < 0)
                 return r;
-        rewind(f);
-        while ((n = fread(buffer, 1, sizeof(buffer), f)) > 0)
-                if (fwrite(buffer, 1, n, stdout) != n)
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return log_error(-errno, "cannot read the package: %s", strerror(errno));
+        while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+                if (fwrite(buffer, 1, (size_t) n, stdout) != (size_t) n)
                         return log_error(-errno, "cannot write the package: %s", strerror(errno));
-        return 0;
+        return n < 0 ? log_error(-errno, "cannot read the package: %s", strerror(errno)) : 0;
 }
 
 int verb_runtime_pack(int argc, char *argv[]) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -91,6 +92,25 @@ int program_wait(pid_t pid) {
                 if (errno != EINTR)
                         return EXIT_FAILURE;
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int temporary_file(void) {
+        const char *e = getenv("TMPDIR"), *directory = e && *e ? e : "/var/tmp";
+        _cleanup_free_ char *path = NULL;
+        int fd;
+
+        fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+                if (asprintf(&path, "%s/rnx-XXXXXX", directory) < 0) {
+                        path = NULL;
+                        return log_oom();
+                }
+                fd = mkostemp(path, O_CLOEXEC);
+                if (fd >= 0)
+                        (void) unlink(path);
+        }
+        return fd < 0 ? log_error(-errno, "cannot create a temporary file in %s: %s; set TMPDIR to another place", directory,
+                                  strerror(errno)) : fd;
 }
 
 int capture_new(void) {

@@ -13,6 +13,7 @@
 #include "file-tree.h"
 #include "relocation.h"
 #include "rnx.h"
+#include "signals.h"
 #include "strv.h"
 #include "text.h"
 
@@ -103,17 +104,43 @@ static int materialize(const Walk *w, const FileItem *item, const char *path) {
         return r;
 }
 
-static int relocate_link(const Walk *w, const FileItem *item) {
-        _cleanup_free_ char *target = NULL, *real = NULL;
+/* Where a link led before the tree was copied, as an absolute path. */
+static int link_origin(const Walk *w, const FileItem *item, char **ret) {
+        const char *slash = strrchr(item->path, '/');
+        _cleanup_free_ char *directory = slash ? strndup(item->path, (size_t) (slash - item->path)) : strdup(""),
+                            *origin = NULL;
         int r;
 
-        if (*item->target != '/')
+        if (!directory)
+                return -ENOMEM;
+        if (*item->target == '/') {
+                *ret = strdup(item->target);
+                return *ret ? 0 : -ENOMEM;
+        }
+        r = relocate_origin(w->relocation, directory, &origin);
+        if (r < 0)
+                return r;
+        if (asprintf(ret, "%s/%s", origin, item->target) < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int relocate_link(const Walk *w, const FileItem *item) {
+        _cleanup_free_ char *origin = NULL, *target = NULL, *real = NULL;
+        int r;
+
+        if (*item->target != '/' && !link_leaves(item->path, item->target))
                 return 0;
-        r = relocate_absolute(w->relocation, item->target, &target);
+        r = link_origin(w, item, &origin);
+        if (r < 0)
+                return r;
+        real = realpath(origin, NULL);
+        r = relocate_absolute(w->relocation, *item->target == '/' || !real ? origin : real, &target);
         if (r < 0)
                 return r;
         if (!target) {
-                real = realpath(item->target, NULL);
                 if (real && everybody_reads(real))
                         return materialize(w, item, real);
                 return note(w, item->path, "a link to ", item->target,
@@ -280,7 +307,7 @@ int runtime_relocate(const Relocation *relocation, int dir_fd, char ***problems,
         if (r < 0)
                 return log_error(r, "%s", message ?: strerror(-r));
         w = (Walk) { relocation, dir_fd, t, problems, host_libraries };
-        for (size_t i = 0; i < t->n_items; i++) {
+        for (size_t i = 0; i < t->n_items && !signals_noted(); i++) {
                 const FileItem *item = t->items + i;
 
                 r = item->type == FILE_LINK ? relocate_link(&w, item) : item->type == FILE_REGULAR ? relocate_file(&w, item) : 0;

@@ -3,11 +3,9 @@
 /* rnx runtime test: a real job in the runtime, in which a program for its language looks at what
  * runtime.yml promises. */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "atomic-file.h"
 #include "bus.h"
 #include "rnx.h"
 #include "runtime.h"
@@ -16,23 +14,24 @@
 #include "text.h"
 
 #define SCRIPTS PKGDATADIR "/runtime-test"
-#define SCRIPT_SIZE_MAX (64U * 1024U)
 #define TEST_TIMEOUT "--timeout=10min"
 
 /* How a language is tried, and what the user may try next. */
 typedef struct Probe {
         const char *language;
-        const char *runner; /* a line of sh that gets the script and its arguments as "$@" */
+        const char *interpreter[3]; /* of the script SCRIPTS/language, which gets the packages as arguments */
         const char *hint;
 } Probe;
 
+#define PYTHON "exec \"$(command -v python || command -v python3 || echo python)\" ./python \"$@\""
+
 static const Probe probes[] = {
-        { "python", "exec \"$(command -v python || command -v python3 || echo python)\" -c \"$@\"", "python --version"          },
-        { "nodejs", "exec node -e \"$@\"",                                                          "node --version"            },
-        { "java",   "script=$1; shift; exec sh -c \"$script\" sh \"$@\"",                           "java -version"             },
-        { "go",     "exec sh -c \"$@\"",                                                            "go version"                },
-        { "rust",   "exec sh -c \"$@\"",                                                            "rustc --version"           },
-        { "other",  "exec sh -c \"$@\"",                                                            "echo 'Hello from runtime'" },
+        { "python", { "sh", "-c", PYTHON }, "python --version"          },
+        { "nodejs", { "node" },             "node --version"            },
+        { "java",   { "sh" },               "java -version"             },
+        { "go",     { "sh" },               "go version"                },
+        { "rust",   { "sh" },               "rustc --version"           },
+        { "other",  { "sh" },               "echo 'Hello from runtime'" },
 };
 
 static const Probe* probe_find(const char *language) {
@@ -44,24 +43,12 @@ static const Probe* probe_find(const char *language) {
         return probes + ELEMENTSOF(probes) - 1;
 }
 
-static int read_script(const Probe *p, char **ret) {
-        _cleanup_close_ int fd = open(SCRIPTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int r;
-
-        r = fd < 0 ? -errno : file_read_at(fd, p->language, SCRIPT_SIZE_MAX, ret, NULL);
-        return r < 0 ? log_error(r, "cannot read " SCRIPTS "/%s: %s", p->language, strerror(-r)) : 0;
-}
-
 /* "rnx run" itself, so that a test is what a user would do. */
 static int make_arguments(const Probe *p, json_object *runtime, char ***ret) {
         _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *script = NULL;
         json_object *packages = NULL;
         int r;
 
-        r = read_script(p, &script);
-        if (r < 0)
-                return r;
         r = strv_extend(&argv, "/proc/self/exe");
         if (r >= 0)
                 r = strv_extendf(&argv, "--%s", arg_ask_password ? "quiet" : "no-ask-password");
@@ -69,10 +56,15 @@ static int make_arguments(const Probe *p, json_object *runtime, char ***ret) {
                 r = strv_extend(&argv, "run");
         if (r >= 0)
                 r = strv_extendf(&argv, "--runtime=%s", runtime_string(runtime, "name"));
-        for (const char *const *w = (const char *const[]) { "-n", TEST_TIMEOUT, "--name=runtime-test", "--",
-                                                           "sh", "-c", p->runner, "sh", script, NULL };
+        if (r >= 0)
+                r = strv_extendf(&argv, "--upload=" SCRIPTS "/%s", p->language);
+        for (const char *const *w = (const char *const[]) { "-n", TEST_TIMEOUT, "--name=runtime-test", "--", NULL };
              r >= 0 && *w; w++)
                 r = strv_extend(&argv, *w);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(p->interpreter) && p->interpreter[i]; i++)
+                r = strv_extend(&argv, p->interpreter[i]);
+        if (r >= 0)
+                r = strv_extendf(&argv, "./%s", p->language);
         (void) json_object_object_get_ex(runtime, "packages", &packages);
         for (size_t i = 0; r >= 0 && packages && i < json_object_array_length(packages); i++)
                 r = strv_extend(&argv, json_object_get_string(json_object_array_get_idx(packages, i)));

@@ -23,7 +23,11 @@ pid_t program_start(char *const *argv, int stdin_fd, int stdout_fd, int stderr_f
 /* Its exit status, 128+N for a signal. */
 int program_wait(pid_t pid);
 
-/* A file without a name, for what a program says; and all that is in it, as text. */
+/* A file without a name in $TMPDIR or /var/tmp, which is on a disk, for what may be large. A descriptor, or a negative errno
+ * after a message. */
+int temporary_file(void);
+
+/* A file without a name in memory, for what a program says; and all that is in it, as text. */
 int capture_new(void);
 int capture_read(int fd, char **ret);
 

@@ -39,6 +39,28 @@ void signals_restore(void) {
         (void) sigprocmask(SIG_UNBLOCK, &caught, NULL);
 }
 
+static volatile sig_atomic_t noted = 0;
+
+static void note(int signo) {
+        noted = signo;
+}
+
+void signals_note(void) {
+        static const int wanted[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+        const struct sigaction action = { .sa_handler = note };
+
+        for (size_t i = 0; i < ELEMENTSOF(wanted); i++) {
+                struct sigaction old;
+
+                if (sigaction(wanted[i], NULL, &old) >= 0 && old.sa_handler != SIG_IGN)
+                        (void) sigaction(wanted[i], &action, NULL);
+        }
+}
+
+int signals_noted(void) {
+        return noted;
+}
+
 void signals_die(int signo) {
         sigset_t set;
 

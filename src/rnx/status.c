@@ -192,7 +192,7 @@ static void lines_print(uint64_t id) {
         if (arg_lines == 0 || log_open(id, &query, &reader.fd) < 0)
                 return;
         while (export_read(&reader, &e) > 0) {
-                _cleanup_free_ char *line = strndup(e.message ?: "", e.message_size), *safe = NULL;
+                _cleanup_free_ char *line = strndup(e.message ?: "", log_line_size(e.message ?: "", e.message_size)), *safe = NULL;
                 char time[32];
 
                 if (!line)

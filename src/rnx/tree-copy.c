@@ -8,6 +8,7 @@
 
 #include "progress.h"
 #include "rnx.h"
+#include "signals.h"
 #include "tree-copy.h"
 
 #define CHUNK (16U * 1024U * 1024U)
@@ -35,6 +36,8 @@ static int copy_contents(Copy *c, int from, int to) {
                         return -errno;
                 if (n == 0)
                         return 0;
+                if (signals_noted())
+                        return -EINTR;
                 c->bytes += (uint64_t) n;
                 progress_update(&c->progress, c->bytes, c->tree->size);
         }
@@ -76,6 +79,10 @@ int tree_copy(const FileTree *t, int from_fd, int to_fd) {
 
         for (size_t i = 0; i < t->n_items && r >= 0; i++) {
                 r = copy_item(&c, t->items + i);
+                if (signals_noted()) {
+                        progress_clear(&c.progress);
+                        return -EINTR;
+                }
                 if (r < 0) {
                         progress_clear(&c.progress);
                         return log_error(r, "cannot copy '%s': %s", t->items[i].path, strerror(-r));

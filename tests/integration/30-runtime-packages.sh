@@ -171,6 +171,24 @@ test_verify_finds_each_difference() {
         assert_match "$output" 'it has no manifest.sha256'
 }
 
+# systemd makes what a root lacks, when its first job starts.
+test_verify_after_a_job_in_a_root_of_its_own() {
+        in_machine sh -euc 'mkdir -p /root/src/t-own/root/usr/bin /root/src/t-own/root/work && cd /root/src/t-own
+                printf "name: t-own\nversion: 1\nbase: self\n" >runtime.yml
+                mkdir -p root/usr/lib root/usr/lib64 && ln -s usr/bin usr/lib usr/lib64 root/
+                cp /bin/busybox root/usr/bin/sh 2>/dev/null || {
+                        cp -L /bin/sh root/usr/bin/
+                        ldd /bin/sh | grep -o "/[^ ]*" | while read -r l; do mkdir -p "root/$(dirname "$l")"; cp -L "$l" "root/$l"; done
+                }'
+        pack t-own
+        assert_exit 0 in_machine rnx runtime install /root/t-own.zip
+        assert_eq "$(rnx run --runtime=t-own sh -c 'echo here')" here
+        assert_exit 0 in_machine rnx runtime verify t-own
+        in_machine sh -c "echo x >$store/t/t-own/root/foreign"
+        assert_exit 1 in_machine rnx runtime verify t-own
+        assert_match "$output" 'extra: root/foreign'
+}
+
 test_hostile_packages_are_refused() {
         local entry
 

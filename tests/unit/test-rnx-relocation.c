@@ -38,6 +38,26 @@ static void test_paths(void **state) {
         assert_path("", NULL);
 }
 
+static void test_origins(void **state) {
+        _cleanup_free_ char *a = NULL, *b = NULL, *c = NULL;
+
+        assert_int_equal(relocate_origin(&relocation, "bin/python", &a), 0);
+        assert_string_equal(a, "/root/env/bin/python");
+        assert_int_equal(relocate_origin(&relocation, "base/lib", &b), 0);
+        assert_string_equal(b, "/root/.pyenv/versions/3.11.7/lib");
+        assert_int_equal(relocate_origin(&relocation, "", &c), 0);
+        assert_string_equal(c, "/root/env");
+
+        assert_false(link_leaves("bin/python", "python3"));
+        assert_false(link_leaves("bin/python", "../lib/x"));
+        assert_false(link_leaves("bin/python", "./../bin/./x"));
+        assert_false(link_leaves("a/b/c", "../../x"));
+        assert_true(link_leaves("bin/python", "../../x"));
+        assert_true(link_leaves("x", ".."));
+        assert_true(link_leaves("a/x", "../..//a/x"));
+        assert_false(link_leaves("x", "..."));
+}
+
 static void assert_text(const char *text, const char *expected) {
         _cleanup_free_ char *got = NULL;
         size_t n = 0;
@@ -142,6 +162,7 @@ static void test_elf(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_origins),
                 cmocka_unit_test(test_text),
                 cmocka_unit_test(test_rpath),
                 cmocka_unit_test(test_elf),

@@ -77,12 +77,33 @@ static void test_message_set(void **state) {
         assert_string_equal(m, "first 1");
 }
 
+static void assert_terminal(const char *text, const char *expected) {
+        size_t n = 0;
+        _cleanup_free_ char *got = text_for_terminal(text, strlen(text), &n);
+
+        assert_string_equal(got, expected);
+        assert_int_equal(n, strlen(expected));
+}
+
+static void test_for_terminal(void **state) {
+        assert_terminal("plain \tä€", "plain \tä€");
+        assert_terminal("\033[31mred\033[0m", "\033[31mred\033[0m\033[0m");
+        assert_terminal("\033[1;38;5;200mx", "\033[1;38;5;200mx\033[0m");
+        /* neither titles nor movements, nor what has no end */
+        assert_terminal("\033]0;title\007x", "?]0;title?x");
+        assert_terminal("\033[2J\033[H\033[31", "?[2J?[H?[31");
+        assert_terminal("a\rb\bc\177\302\233", "a?b?c??");
+        assert_terminal("\377\xe2\x80\xae", "??");
+        assert_terminal("", "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_utf8),
                 cmocka_unit_test(test_line_and_value),
                 cmocka_unit_test(test_for_message),
                 cmocka_unit_test(test_message_set),
+                cmocka_unit_test(test_for_terminal),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
