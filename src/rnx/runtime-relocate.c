@@ -137,7 +137,9 @@ static int relocate_link(const Walk *w, const FileItem *item) {
         if (r < 0)
                 return r;
         real = realpath(origin, NULL);
-        r = relocate_absolute(w->relocation, *item->target == '/' || !real ? origin : real, &target);
+        /* A relative one that leaves has to be followed to see where it leads. */
+        if (*item->target == '/' || real)
+                r = relocate_absolute(w->relocation, *item->target == '/' ? origin : real, &target);
         if (r < 0)
                 return r;
         if (!target) {

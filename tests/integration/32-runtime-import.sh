@@ -73,13 +73,35 @@ test_links_that_leave_the_environment() {
         in_machine sh -euc 'mkdir -p /root/env/jdk/lib /srv/open /srv/closed && cd /root/env/jdk
                 echo "JAVA_VERSION=\"21\"" >release
                 echo public >/srv/open/file && echo secret >/srv/closed/file && chmod 700 /srv/closed
-                ln -s /srv/open/file lib/open && ln -s /srv/closed/file lib/closed && ln -s /srv/nothing lib/nothing'
+                ln -s /srv/open/file lib/open && ln -s /srv/closed/file lib/closed && ln -s /srv/nothing lib/nothing
+                ln -s ../../../../srv/open/file lib/relative && ln -s ../../outside lib/outside && ln -s ../release lib/inside'
         assert_exit 0 in_machine rnx runtime import /root/env/jdk --name=java-links -o /root/env/out
         assert_eq "$(in_machine cat /root/env/out/lib/open)" public
-        assert_no_match "$output" 'lib/open'
+        assert_eq "$(in_machine cat /root/env/out/lib/relative)" public
+        assert_eq "$(in_machine readlink /root/env/out/lib/inside)" ../release
+        assert_no_match "$output" 'lib/(open|relative|inside)'
+        assert_match "$output" 'will not work: lib/outside: a link to \.\./\.\./outside, which is not part of it'
         assert_match "$output" 'will not work: lib/closed: a link to /srv/closed/file, which is not part of it'
         assert_match "$output" 'will not work: lib/nothing: a link to /srv/nothing'
         in_machine rm -r /srv/open /srv/closed
+}
+
+# Ctrl-C: nothing is left of it.
+test_an_interrupted_import_leaves_nothing() {
+        in_machine python3 - <<'PY'
+import os, signal, subprocess, time
+os.makedirs("/root/env/slow/bin")
+open("/root/env/slow/release", "w").write('JAVA_VERSION="21"\n')
+for i in range(20000):
+    open(f"/root/env/slow/bin/{i}", "w").write("x")
+p = subprocess.Popen(["rnx", "runtime", "import", "/root/env/slow", "--name=java-slow", "-o", "/root/env/out"])
+while not os.path.exists("/root/env/out/bin/10"):
+    assert p.poll() is None
+    time.sleep(0.001)
+p.send_signal(signal.SIGINT)
+assert p.wait() == -signal.SIGINT, p.returncode
+assert not os.path.exists("/root/env/out")
+PY
 }
 
 test_what_will_not_work_is_said() {
