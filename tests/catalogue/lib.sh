@@ -181,8 +181,9 @@ assert_sees_nothing_of_the_host() {
         assert_no_match "$(in_job env)" $'(^|\n)LD_'
 }
 
-# The last case of a file: disk is dear, and this belongs to the life of a runtime, too.
+# The last case of a file: no job has changed anything. Disk is dear, and this belongs to the life of a runtime, too.
 assert_removed() {
+        assert_exit 0 in_machine rnx runtime verify "$runtime"
         assert_exit 0 in_machine rnx runtime remove "$runtime"
         in_machine test ! -e "$store/${1%%:*}/$runtime"
         assert_exit 125 in_job true
