@@ -10,9 +10,11 @@
 #include "job-files.h"
 #include "log.h"
 #include "remove-tree.h"
+#include "spawn-program.h"
 #include "strv.h"
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
+#define REMOVING_MAX 8U /* more at once are not quicker */
 
 static int open_directory(const char *path, mode_t mode) {
         int fd;
@@ -192,37 +194,66 @@ int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
         return r < 0 ? r : file_read_at(f->outcomes_fd, name, OUTCOME_SIZE_MAX, ret, NULL);
 }
 
+/* How many workspaces are being removed, and those whose turn comes then. */
+static unsigned n_removing;
+static char **to_remove;
+
+static void remove_next(const JobFiles *f, sd_event *event);
+
 static int on_removed(sd_event_source *source, const siginfo_t *si, void *userdata) {
         if (si->si_code != CLD_EXITED || si->si_status != 0)
                 log_warning("Failed to remove the workspace of a finished job completely (status %d); it is tried again at the next start",
                             si->si_status);
+        n_removing--;
+        remove_next(userdata, sd_event_source_get_event(source));
         return 0;
 }
 
 /* A big tree takes long: a child removes it, so that the event loop goes on. */
-static int remove_tree_in_child(int parent_fd, const char *name, sd_event *event) {
+static int remove_in_child(const JobFiles *f, const char *name, sd_event *event) {
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         pid_t pid;
         int r;
 
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0)
-                _exit(remove_tree_at(parent_fd, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-
-        r = sd_event_add_child(event, &source, pid, WEXITED, on_removed, NULL);
+        r = fork_worker(f->work_fd, &pid);
         if (r < 0)
                 return r;
-        return sd_event_source_set_floating(source, true);
+        if (r == 0)
+                _exit(remove_tree_at(WORKER_FD, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+
+        r = sd_event_add_child(event, &source, pid, WEXITED, on_removed, (void*) f);
+        if (r >= 0)
+                r = sd_event_source_set_floating(source, true);
+        if (r >= 0)
+                n_removing++;
+        return r;
+}
+
+static void remove_next(const JobFiles *f, sd_event *event) {
+        size_t n = strv_length(to_remove);
+
+        while (n > 0 && n_removing < REMOVING_MAX) {
+                _cleanup_free_ char *name = TAKE_PTR(to_remove[--n]);
+                int r = remove_in_child(f, name, event);
+
+                if (r < 0)
+                        log_warning_errno(r, "Failed to remove the workspace of job %s, ignoring: %m", name);
+        }
+        if (n == 0)
+                to_remove = strv_free(to_remove);
 }
 
 static int remove_workspace(const JobFiles *f, sd_event *event, const char *name) {
+        int r;
+
         if (unlinkat(f->work_fd, name, AT_REMOVEDIR) >= 0 || errno == ENOENT)
                 return 0;
         if (errno != ENOTEMPTY && errno != EEXIST)
                 return -errno;
-        return remove_tree_in_child(f->work_fd, name, event);
+        r = strv_extend(&to_remove, name);
+        if (r >= 0)
+                remove_next(f, event);
+        return r;
 }
 
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {

@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "runtime-sizes.h"
+#include "spawn-program.h"
 
 #define WAITERS_MAX 64U
 #define WALKS_IN_VAIN_MAX 3U
@@ -85,10 +86,9 @@ static int start_walk(Manager *m) {
         r = store_enumerate(m->store, &runtimes, &n);
         if (r < 0)
                 return r;
-        pid = fork();
-        if (pid == 0)
+        r = fork_worker(-EBADF, &pid);
+        if (r == 0)
                 walk(runtimes, n);
-        r = pid < 0 ? -errno : 0;
         runtime_free_array(runtimes, n);
         if (r < 0)
                 return r;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "spawn-program.h"
@@ -43,4 +45,29 @@ int spawn_program(char *const *argv, const SpawnFd *fds, size_t n_fds, pid_t *re
         }
         (void) posix_spawn_file_actions_destroy(&actions);
         return r;
+}
+
+/* The end of a descriptor in the daemon must be seen by its other end, whatever children go on. */
+static bool keep_only(int fd) {
+        if (fd >= 0 && fd != WORKER_FD && dup2(fd, WORKER_FD) < 0)
+                return false;
+        return close_range(fd >= 0 ? WORKER_FD + 1 : WORKER_FD, ~0U, 0) >= 0;
+}
+
+int fork_worker(int fd, pid_t *ret) {
+        sigset_t none;
+        pid_t pid;
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid > 0) {
+                *ret = pid;
+                return 1;
+        }
+        (void) signal(SIGPIPE, SIG_DFL);
+        sigemptyset(&none);
+        if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || !keep_only(fd))
+                _exit(EXIT_FAILURE);
+        return 0;
 }

@@ -208,6 +208,63 @@ test_client_that_vanishes() {
         rm "$out"
 }
 
+# The child that removes a large workspace, held at its work: it keeps nothing of the daemon's open, and does not hold
+# up the next daemon.
+test_a_workspace_being_removed_holds_up_nobody() {
+        in_machine python3 - <<'END'
+import os, pathlib, signal, subprocess, time
+
+def run(*args, **kwargs):
+    return subprocess.run(["rnx", *args], stdout=subprocess.PIPE, text=True, timeout=60, **kwargs).stdout.strip()
+
+def main_pid():
+    return subprocess.run(["systemctl", "show", "--value", "-p", "MainPID", "joblet"], stdout=subprocess.PIPE, text=True).stdout.strip()
+
+def worker_of(daemon):
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = path.read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue
+        if name == "jobletd" and rest.split()[1] == daemon:
+            return int(path.parent.name)
+
+# its own directories at most: when it begins it still has what the daemon has
+def worker_with_little():
+    try:
+        pid = worker_of(daemon)
+        return pid if pid and {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")} <= set(range(10)) else None
+    except OSError:
+        return None
+
+def wait_for(what, seconds):
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "in vain"
+    return found
+
+other = run("run", "--detach", "sleep", "1000")
+log = subprocess.Popen(["rnx", "log", "-f", other])
+daemon = main_pid()
+run("run", "--detach", "sh", "-c", "for d in 1 2 3 4 5 6; do mkdir $d; (cd $d && seq 1000 | xargs touch); done")
+worker = wait_for(worker_with_little, 60)
+os.kill(worker, signal.SIGSTOP)
+status = pathlib.Path(f"/proc/{worker}/status").read_text()
+assert "\nSigBlk:\t0000000000000000\n" in status, status
+
+subprocess.run(["rnx", "stop", other], check=True)
+log.wait(timeout=8)
+assert os.path.exists(f"/proc/{worker}"), "the child was not held"
+start = time.monotonic()
+os.kill(int(daemon), signal.SIGKILL)
+run("list")
+wait_for(lambda: main_pid() not in ("0", daemon), 8)
+assert not os.path.exists(f"/proc/{worker}"), "the child goes on"
+# what is left is removed by the next one
+wait_for(lambda: not os.listdir("/var/lib/joblet/work"), 60)
+END
+}
+
 test_records_survive_a_reboot() {
         local ended running last
 
