@@ -43,15 +43,15 @@ void job_answer_run(Job *j, const char *error_name, const char *error_text) {
 
 /* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
 static void job_settle(Job *j) {
-        bool ran = j->record->result != JOB_RESULT_SETUP, saved;
+        bool ran = j->record->result != JOB_RESULT_SETUP;
 
         j->phase = JOB_SETTLED;
         job_drop_call(j);
         j->manager->n_live--;
         job_drop_relay(j);
         job_drop_start(j);
-        saved = job_save(j) >= 0;
         job_files_remove(&j->manager->files, j->manager->event, j->record->id);
+        job_save_end(j);
         runtimes_job_ended(j->manager);
         event_job_ended(j->record);
 
@@ -60,7 +60,7 @@ static void job_settle(Job *j) {
         for (size_t i = 0; i < j->live->n_waiters; i++)
                 (void) job_send_record(j, j->live->waiters[i]);
         j->live = job_live_free(j->live);
-        if (saved)
+        if (!j->unsaved)
                 (void) record_make_brief(j->record);
         job_emit_changed(j);
 }
@@ -77,6 +77,7 @@ static void job_drop(Job *j) {
                 log_warning_errno(r, "Failed to remove the record of job %" PRIu64 ", ignoring: %m",
                                   j->record->id);
         job_files_remove(&m->files, m->event, j->record->id);
+        job_files_remove_outcome(&m->files, j->record->id);
         job_emit_signal(j, "JobRemoved");
         m->n_live--;
         manager_remove_job(m, j);
@@ -125,6 +126,24 @@ void job_fail_setup(Job *j, const char *text) {
         conclude(j, &ending);
 }
 
+/* What the relay said when the command ended; it says nothing of how if that was not by itself. */
+static int outcome_from_notice(const RelayNotice *n, RelayOutcome *ret) {
+        char *text = NULL;
+
+        if (n->event != RELAY_EXITED && n->event != RELAY_SIGNALED && n->event != RELAY_FAILED)
+                return 0;
+        if (n->text) {
+                text = strdup(n->text);
+                if (!text)
+                        return -ENOMEM;
+        }
+        *ret = (RelayOutcome) {
+                .notice = { .event = n->event, .code = n->code, .text = text },
+                .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
+        };
+        return 1;
+}
+
 static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
         _cleanup_free_ char *text = NULL;
         int r;
@@ -133,11 +152,12 @@ static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
         r = job_files_read_outcome(&j->manager->files, j->record->id, &text);
         if (r >= 0)
                 r = relay_outcome_parse(text, outcome);
-        if (r > 0)
-                *found = true;
-        else if (r < 0 && r != -ENOENT)
+        if (r < 0 && r != -ENOENT)
                 log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m",
                                   j->record->id);
+        if (r <= 0)
+                r = outcome_from_notice(&j->live->notice, outcome);
+        *found = r > 0;
 }
 
 /* What PID 1 knows of a unit that ended. */

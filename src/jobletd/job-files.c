@@ -14,6 +14,7 @@
 #include "strv.h"
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
+#define OUTCOME_RESERVE 4096 /* nearly all are shorter */
 #define REMOVING_MAX 8U /* more at once are not quicker */
 
 static int open_directory(const char *path, mode_t mode) {
@@ -183,7 +184,11 @@ int job_files_open_outcome(const JobFiles *f, uint64_t id) {
         if (r < 0)
                 return r;
         fd = openat(f->outcomes_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        return fd < 0 ? -errno : fd;
+        if (fd < 0)
+                return -errno;
+        /* The job itself may fill the file system: where it can be, the place for the outcome is taken before */
+        (void) fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, OUTCOME_RESERVE);
+        return fd;
 }
 
 int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
@@ -265,10 +270,19 @@ void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {
                 r = remove_tree_at(f->run_fd, name);
         if (r >= 0)
                 r = remove_workspace(f, event, name);
+        if (r < 0)
+                log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", ignoring: %m", id);
+}
+
+void job_files_remove_outcome(const JobFiles *f, uint64_t id) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = directory_name(id, &name);
         if (r >= 0 && unlinkat(f->outcomes_fd, name, 0) < 0 && errno != ENOENT)
                 r = -errno;
         if (r < 0)
-                log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", ignoring: %m", id);
+                log_warning_errno(r, "Failed to remove the outcome of job %" PRIu64 ", ignoring: %m", id);
 }
 
 static int compare_ids(const void *a, const void *b) {
@@ -326,8 +340,10 @@ static int sweep_directory(const JobFiles *f, int fd, sd_event *event,
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++)
-                if (!wanted(ids[i], userdata))
+                if (!wanted(ids[i], userdata)) {
                         job_files_remove(f, event, ids[i]);
+                        job_files_remove_outcome(f, ids[i]);
+                }
         return 0;
 }
 

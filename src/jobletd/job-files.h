@@ -36,9 +36,11 @@ int job_files_open_outcome(const JobFiles *f, uint64_t id);
 /* Reads it: 0, -ENOENT, or another negative errno. */
 int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret);
 
-/* Removes everything of a job of which no process is left. A workspace that is not empty is removed by a
- * child process; the job's files may be gone only after this returns. */
+/* Removes everything but the outcome of a job of which no process is left. A workspace that is not empty is
+ * removed by a child process; the job's files may be gone only after this returns. */
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id);
+/* Once the record has it. */
+void job_files_remove_outcome(const JobFiles *f, uint64_t id);
 
 /* The ids after which the entries of a directory are named, in their order; other entries do not count. */
 int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n);

@@ -5,7 +5,10 @@
 
 #include "job.h"
 
-int job_save(Job *j);
+void job_save(Job *j);
+/* The final record. If it cannot be written now (the file system may be full of what the job itself wrote) it
+ * is tried again, and what the job left stays until then. */
+void job_save_end(Job *j);
 
 JobLive* job_live_free(JobLive *l);
 DEFINE_CLEANUP(JobLive*, job_live_free);

@@ -10,6 +10,8 @@
 #include "log.h"
 #include "unit.h"
 
+#define SAVE_AGAIN_USEC USEC_PER_SEC
+
 int job_path(uint64_t id, char **ret) {
         return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
 }
@@ -107,7 +109,7 @@ Job* job_free(Job *j) {
         return NULL;
 }
 
-int job_save(Job *j) {
+void job_save(Job *j) {
         int r = record_save(j->manager->records_fd, j->record);
 
         if (r < 0)
@@ -115,7 +117,54 @@ int job_save(Job *j) {
                                 "Failed to write the record of job %" PRIu64
                                 ", it would be lost if jobletd ended now: %m",
                                 j->record->id);
-        return r;
+}
+
+static int save_end(Job *j) {
+        int r = record_save(j->manager->records_fd, j->record);
+
+        if (r < 0)
+                return r;
+        j->unsaved = false;
+        job_files_remove_outcome(&j->manager->files, j->record->id);
+        return 0;
+}
+
+static int on_save_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        jobs_save_again(userdata);
+        return 0;
+}
+
+void jobs_save_again(Manager *m) {
+        int r = 0;
+
+        m->save_timer = sd_event_source_disable_unref(m->save_timer);
+        for (size_t i = m->n_jobs; r >= 0 && i > 0; i--) {
+                Job *j = m->jobs[i - 1];
+
+                if (!j->unsaved)
+                        continue;
+                r = save_end(j);
+                if (r < 0)
+                        break;
+                (void) record_make_brief(j->record);
+                log_info("The record of job %" PRIu64 " is written now.", j->record->id);
+        }
+        if (r < 0)
+                r = sd_event_add_time_relative(m->event, &m->save_timer, CLOCK_MONOTONIC, SAVE_AGAIN_USEC, 0, on_save_again, m);
+        if (r < 0)
+                log_error_errno(r, "Failed to set a timer for the records of jobs, ignoring: %m");
+}
+
+void job_save_end(Job *j) {
+        int r = save_end(j);
+
+        if (r >= 0)
+                return;
+        log_error_errno(r, "Failed to write the record of job %" PRIu64 ", trying again until it can be: %m",
+                        j->record->id);
+        j->unsaved = true;
+        if (!j->manager->save_timer)
+                jobs_save_again(j->manager);
 }
 
 /* The command runs: from here on the daemon may go and come as it likes. */

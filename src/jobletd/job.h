@@ -69,6 +69,7 @@ struct Job {
         Record *record;
         JobLive *live; /* NULL once it is settled */
         JobPhase phase;
+        bool unsaved; /* settled, but its record could not be written yet: see job_save_end() */
 };
 
 /* A job with its record. Takes ownership of record. */
@@ -97,6 +98,9 @@ int job_add_log_fd(Job *j, int fd);
 /* Stops it on request; signals its processes. Both need a job that is not settled. */
 int job_stop(Job *j);
 int job_kill(Job *j, int signo);
+
+/* Writes the records of settled jobs that could not be written before, as far as they can be now. */
+void jobs_save_again(Manager *m);
 
 /* Signals of PID 1 that concern its units. */
 void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *result);

@@ -284,6 +284,7 @@ Manager* manager_free(Manager *m) {
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         free(m->jobs);
+        sd_event_source_disable_unref(m->save_timer);
         authority_free(m->authority);
         sd_bus_flush_close_unref(m->bus);
         runtime_free(m->current_runtime);
@@ -360,7 +361,7 @@ static int reconcile(Manager *m) {
 static bool is_wanted(uint64_t id, void *userdata) {
         Job *j = manager_find_job(userdata, id);
 
-        return j && job_is_live(j);
+        return j && (job_is_live(j) || j->unsaved);
 }
 
 int manager_startup(Manager *m) {
@@ -383,6 +384,7 @@ int manager_startup(Manager *m) {
 void manager_shutdown(Manager *m) {
         int r = write_number(PKGSTATEDIR, "next-id", m->last_id + 1, /* sync= */ true);
 
+        jobs_save_again(m);
         if (r < 0)
                 log_warning_errno(r, "Failed to write the next job id, ignoring: %m");
 }

@@ -31,6 +31,7 @@ typedef struct Manager {
 
         JobFiles files;
         int records_fd; /* /var/lib/joblet/jobs */
+        sd_event_source *save_timer; /* see jobs_save_again() */
 
         Job **jobs;
         size_t n_jobs;

@@ -103,7 +103,8 @@ static int conclude_outcome(Record *r, const RelayNotice *n, bool terminated) {
 
 /* Nothing is left by the relay: it never ran, or was killed together with the rest. */
 static int conclude_unit(Record *r, const Ending *e) {
-        if (!e->unit_result) {
+        /* What PID 1 has forgotten it calls a success when it is asked */
+        if (!e->unit_result || (r->started_usec > 0 && strcmp(e->unit_result, "success") == 0)) {
                 conclude(r, JOB_FAILED, JOB_RESULT_LOST);
                 return message_set(&r->reason, 0,
                                    "was lost: the host went down, or its unit was removed, while it ran");
@@ -118,10 +119,33 @@ static int conclude_unit(Record *r, const Ending *e) {
                                    "did not start (%s, status %d); see journalctl -u joblet-job-%llu",
                                    e->unit_result, e->unit_exit_status, (unsigned long long) r->id);
         }
+        if (r->exit_code >= 0) {
+                conclude(r, JOB_FAILED, JOB_RESULT_EXIT_CODE);
+                return message_set(&r->reason, 0, "exited with code %d", r->exit_code);
+        }
         conclude(r, JOB_FAILED,
                  strcmp(e->unit_result, "core-dump") == 0 ? JOB_RESULT_CORE_DUMP : JOB_RESULT_SIGNAL);
-        r->exit_signal = SIGKILL;
-        return message_set(&r->reason, 0, "was killed by signal KILL");
+        return message_set(&r->reason, 0, "was killed by signal %s",
+                           sigabbrev_np(r->exit_signal) ?: "of an unknown number");
+}
+
+/* Without an outcome there is what PID 1 saw of the relay, which exits as a shell would. */
+static void take_exit(Record *r, const Ending *e) {
+        const RelayOutcome *o = e->outcome;
+        const char *result = e->unit_result;
+
+        if (o && o->notice.event == RELAY_EXITED)
+                r->exit_code = o->notice.code;
+        else if (o && o->notice.event == RELAY_SIGNALED)
+                r->exit_signal = o->notice.code;
+        if (o || r->started_usec == 0 || !result || strcmp(result, "success") == 0)
+                return;
+        if (strcmp(result, "exit-code") == 0)
+                r->exit_code = e->unit_exit_status;
+        else if ((strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0) && e->unit_exit_status > 0)
+                r->exit_signal = e->unit_exit_status;
+        else
+                r->exit_signal = SIGKILL;
 }
 
 static void take_figures(Record *r, const Ending *e) {
@@ -150,13 +174,7 @@ int record_conclude(Record *r, const Ending *e) {
                 (e->unit_result ? strcmp(e->unit_result, "timeout") == 0 :
                                   o && o->terminated && r->finished_usec - r->started_usec >= r->timeout_usec);
 
-        if (o && o->notice.event == RELAY_EXITED)
-                r->exit_code = o->notice.code;
-        else if (o && o->notice.event == RELAY_SIGNALED)
-                r->exit_signal = o->notice.code;
-        else if (!o && r->started_usec > 0 && e->unit_result)
-                r->exit_signal = SIGKILL;
-
+        take_exit(r, e);
         if (r->stop_requested && !(o && o->notice.event == RELAY_FAILED)) {
                 conclude(r, JOB_STOPPED, JOB_RESULT_STOPPED);
                 return message_set(&r->reason, 0, "was stopped on request");

@@ -208,6 +208,44 @@ test_client_that_vanishes() {
         rm "$out"
 }
 
+# A job fills the file system of the daemon's state and fails: how it ended is known, and on record once there is place.
+test_a_full_file_system() {
+        local id
+
+        in_machine sh -c 'systemctl stop joblet.service; mkdir -p /var/lib/joblet && mount -t tmpfs -o size=8M,mode=755 tmpfs /var/lib/joblet && systemctl start joblet.service'
+        assert_exit 7 rnx run sh -c 'cat /dev/zero >big 2>/dev/null; exit 7'
+        id=$(rnx list --no-legend --limit=1 | cut -d' ' -f1)
+        assert_record "$id" state FAILED result exit-code exit_code 7
+        wait_until 20 in_machine grep -qx EXIT_CODE=7 "/var/lib/joblet/jobs/$id"
+        in_machine systemctl kill -s KILL joblet.service
+        assert_record "$id" state FAILED result exit-code exit_code 7
+
+        # while nothing can be written, it is tried again
+        # shellcheck disable=SC2016
+        id=$(detached alice sh -c 'until [ -e go ]; do sleep 0.1; done; exit 8')
+        in_machine sh -c "touch /var/lib/joblet/work/$id/go; cat /dev/zero >/var/lib/joblet/full 2>/dev/null" || :
+        assert_exit 8 rnx wait "$id"
+        in_machine rm /var/lib/joblet/full
+        wait_until 20 in_machine grep -qx EXIT_CODE=8 "/var/lib/joblet/jobs/$id"
+        in_machine sh -c 'systemctl stop joblet.service && umount /var/lib/joblet && systemctl start joblet.service'
+}
+
+# What the relay would have written is known in other ways, too.
+test_an_outcome_that_is_missing() {
+        local first second
+
+        first=$(detached alice sh -c 'until [ -e go ]; do sleep 0.1; done; exit 7')
+        second=$(detached alice sh -c 'until [ -e go ]; do sleep 0.1; done; exit 7')
+        in_machine rm "/var/lib/joblet/outcomes/$first" "/var/lib/joblet/outcomes/$second"
+        in_machine touch "/var/lib/joblet/work/$first/go"
+        assert_exit 7 rnx wait "$first"
+        assert_record "$first" state FAILED result exit-code exit_code 7 reason 'exited with code 7'
+        in_machine systemctl restart joblet.service
+        in_machine touch "/var/lib/joblet/work/$second/go"
+        assert_exit 7 rnx wait "$second"
+        assert_record "$second" state FAILED result exit-code exit_code 7 reason 'exited with code 7'
+}
+
 # The child that removes a large workspace, held at its work: it keeps nothing of the daemon's open, and does not hold
 # up the next daemon.
 test_a_workspace_being_removed_holds_up_nobody() {
