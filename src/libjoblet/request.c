@@ -238,16 +238,22 @@ int request_set_network(Request *r, const char *mode, char **reterr) {
 }
 
 int request_set_download(Request *r, char *const *paths, char **reterr) {
+        size_t size = 0;
         char **copy = NULL;
         int q;
 
         if (strv_length(paths) > REQUEST_DOWNLOADS_MAX)
                 return message_set(reterr, -EINVAL, "--download: %zu paths are too many, at most %u are allowed; download a directory instead",
                               strv_length(paths), REQUEST_DOWNLOADS_MAX);
-        STRV_FOREACH(s, paths)
+        STRV_FOREACH(s, paths) {
                 if (!job_path_is_valid(*s))
                         return refuse_value(reterr, "--download", *s,
                                             "is not a path in the job; give an absolute one, or one relative to /work, without '..'");
+                size += strlen(*s) + 1;
+        }
+        if (size > REQUEST_DOWNLOAD_SIZE_MAX)
+                return message_set(reterr, -EINVAL, "--download: the paths are %zu bytes long, at most %u are allowed; download a directory instead",
+                              size, REQUEST_DOWNLOAD_SIZE_MAX);
         q = strv_copy(paths, &copy);
         if (q < 0)
                 return q;

@@ -23,6 +23,7 @@ NetworkMode network_mode_from_string(const char *s);
 #define REQUEST_ENVIRONMENT_MAX (128U * 1024U) /* bytes of all assignments */
 #define REQUEST_NAME_MAX 64U
 #define REQUEST_DOWNLOADS_MAX 64U
+#define REQUEST_DOWNLOAD_SIZE_MAX (24U * 1024U) /* bytes of all paths; they become part of one packet to the relay, backslashes doubled */
 #define REQUEST_MEMORY_MIN (UINT64_C(4) << 20) /* below, not even the loader fits */
 #define REQUEST_CPU_PERCENT_MAX 1000000U
 

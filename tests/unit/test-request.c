@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "relay-protocol.h"
 #include "request.h"
 #include "strv.h"
 #include "test.h"
@@ -204,6 +207,36 @@ static void test_download(void **state) {
         assert_refused(request_set_download(request, (char *[]) { (char*) "ok", (char*) "../x", NULL }, &message), "--download", "../x");
 }
 
+/* Whatever is accepted fits into the packet that takes it to the relay. */
+static void test_download_size(void **state) {
+        _cleanup_strv_free_ char **paths = NULL, **longer = NULL;
+        _cleanup_free_ char *workdir = malloc(4096);
+        char path[REQUEST_DOWNLOAD_SIZE_MAX / REQUEST_DOWNLOADS_MAX];
+        int fds[2];
+
+        for (size_t i = 0; i < sizeof path - 1; i++)
+                path[i] = i % 200 == 199 ? '/' : '\\';
+        path[sizeof path - 1] = 0;
+        for (unsigned i = 0; i < REQUEST_DOWNLOADS_MAX; i++) {
+                assert_int_equal(strv_extend(&paths, path), 0);
+                assert_int_equal(strv_extendf(&longer, "x%s", path), 0);
+        }
+        assert_refused(request_set_download(request, longer, &message), "--download", "directory");
+        assert_int_equal(request_set_download(request, paths, &message), 0);
+
+        for (size_t i = 0; i < 4095; i++)
+                workdir[i] = i % 200 == 0 ? '/' : '\\';
+        workdir[4095] = 0;
+        assert_int_equal(request_set_workdir(request, workdir, &message), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+        RelayGo go = RELAY_GO_NULL;
+        go.workdir = request->workdir;
+        go.download = request->download;
+        assert_int_equal(relay_go_send(fds[0], &go), 0);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 static void test_request_id(void **state) {
         static const char *const bad[] = { "", "0123456789abcdef0123456789abcde",
                                            "0123456789abcdef0123456789abcdef0",
@@ -228,6 +261,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_workdir, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_network, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_download, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_download_size, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_request_id, setup, teardown),
         };
 
