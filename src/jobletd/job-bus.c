@@ -374,7 +374,8 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
         LogQuery q = { .lines = UINT64_MAX };
         _cleanup_free_ char *unit = NULL;
         Job *j = userdata;
-        int end_fd = -EBADF, r;
+        uid_t uid;
+        int r;
 
         r = read_log_options(m, &q, error);
         if (r < 0)
@@ -387,12 +388,15 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 return r;
         q.unit = unit;
         q.invocation_id = j->record->invocation_id;
-        r = log_reader_start(j->manager->event, &q, &log_fd, &end_fd);
-        if (r == -EBUSY)
-                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
-                                        "too many logs are being read; try again later");
+        r = authority_sender_uid(j->manager->authority, m, &uid);
         if (r >= 0)
-                r = job_add_log_fd(j, end_fd);
+                r = log_reader_start(j->manager->event, &q, j->record->id, uid, &log_fd);
+        if (r == -EBUSY || r == -EDQUOT)
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
+                                        r == -EBUSY ? "too many logs are being read; try again later" :
+                                        "you read too many logs at once; end some of them first");
+        if (r >= 0 && j->phase == JOB_SETTLED)
+                log_readers_end(j->record->id);
         return r < 0 ? r : sd_bus_reply_method_return(m, "h", log_fd);
 }
 

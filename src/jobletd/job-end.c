@@ -12,13 +12,13 @@
 #include "conclusion.h"
 #include "events.h"
 #include "job-internal.h"
+#include "log-reader.h"
 #include "log.h"
 #include "runtime-life.h"
 #include "strv.h"
 #include "unit.h"
 
 #define WAITERS_MAX 256U
-#define LOG_FDS_MAX 64U
 
 /* Answers the call that submitted the job, once. */
 void job_answer_run(Job *j, const char *error_name, const char *error_text) {
@@ -60,6 +60,7 @@ static void job_settle(Job *j) {
         for (size_t i = 0; i < j->live->n_waiters; i++)
                 (void) job_send_record(j, j->live->waiters[i]);
         j->live = job_live_free(j->live);
+        log_readers_end(j->record->id);
         if (!j->unsaved)
                 (void) record_make_brief(j->record);
         job_emit_changed(j);
@@ -315,22 +316,5 @@ int job_add_waiter(Job *j, sd_bus_message *m) {
         j->live->waiters = larger;
         j->live->waiters[j->live->n_waiters++] = sd_bus_message_ref(m);
         return 1;
-}
-
-int job_add_log_fd(Job *j, int fd) {
-        int *larger;
-
-        if (j->phase == JOB_SETTLED) {
-                safe_close(fd);
-                return 0;
-        }
-        larger = j->live->n_log_fds < LOG_FDS_MAX ? reallocarray(j->live->log_fds, j->live->n_log_fds + 1, sizeof *larger) : NULL;
-        if (!larger) {
-                safe_close(fd);
-                return j->live->n_log_fds < LOG_FDS_MAX ? -ENOMEM : -EBUSY;
-        }
-        j->live->log_fds = larger;
-        j->live->log_fds[j->live->n_log_fds++] = fd;
-        return 0;
 }
 

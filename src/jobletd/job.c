@@ -7,6 +7,7 @@
 
 #include "events.h"
 #include "job-internal.h"
+#include "log-reader.h"
 #include "log.h"
 #include "unit.h"
 
@@ -37,9 +38,6 @@ JobLive* job_live_free(JobLive *l) {
         for (size_t i = 0; i < l->n_waiters; i++)
                 sd_bus_message_unref(l->waiters[i]);
         free(l->waiters);
-        for (size_t i = 0; i < l->n_log_fds; i++)
-                safe_close(l->log_fds[i]);
-        free(l->log_fds);
         relay_notice_done(&l->notice);
         free(l->start_job);
         free(l->stop_job);
@@ -103,6 +101,8 @@ void job_drop_start(Job *j) {
 Job* job_free(Job *j) {
         if (!j)
                 return NULL;
+        if (j->live)
+                log_readers_end(j->record->id);
         job_live_free(j->live);
         record_free(j->record);
         free(j);

@@ -57,10 +57,6 @@ typedef struct JobLive {
         /* Calls of Wait() and Describe() without a reply */
         sd_bus_message **waiters;
         size_t n_waiters;
-
-        /* Writing ends of pipes whose closing tells a reader of the log that the job is over */
-        int *log_fds;
-        size_t n_log_fds;
 } JobLive;
 
 /* Ten thousands of them may be kept, nearly all of them settled: those are small. */
@@ -92,8 +88,6 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid);
 
 /* Answers m when the job is settled (or at once). */
 int job_add_waiter(Job *j, sd_bus_message *m);
-/* Closes fd when the job is settled (or at once). Takes ownership. */
-int job_add_log_fd(Job *j, int fd);
 
 /* Stops it on request; signals its processes. Both need a job that is not settled. */
 int job_stop(Job *j);

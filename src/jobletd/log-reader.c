@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -12,11 +13,54 @@
 #include "strv.h"
 
 #define READERS_MAX 256U
+#define READERS_OF_UID_MAX 32U
 
-static unsigned n_readers;
+/* One that runs. */
+typedef struct Reader {
+        struct Reader *next;
+        uint64_t job;
+        uid_t uid;
+        int end_fd; /* closed: the job is over */
+} Reader;
+
+static Reader *readers;
+
+static Reader* reader_free(Reader *r) {
+        if (r)
+                safe_close(r->end_fd);
+        free(r);
+        return NULL;
+}
+DEFINE_CLEANUP(Reader*, reader_free);
+
+static void reader_remove(Reader *r) {
+        for (Reader **p = &readers; *p; p = &(*p)->next)
+                if (*p == r) {
+                        *p = r->next;
+                        break;
+                }
+        (void) reader_free(r);
+}
+
+void log_readers_end(uint64_t job) {
+        for (Reader *r = readers; r; r = r->next)
+                if (r->job == job)
+                        r->end_fd = safe_close(r->end_fd);
+}
+
+/* A reader may wait for ever for a client that reads nothing: so nobody can have all of them. */
+static int check_limits(uid_t uid) {
+        unsigned n = 0, n_of_uid = 0;
+
+        for (Reader *r = readers; r; r = r->next) {
+                n++;
+                n_of_uid += r->uid == uid;
+        }
+        return n >= READERS_MAX ? -EBUSY : uid != 0 && n_of_uid >= READERS_OF_UID_MAX ? -EDQUOT : 0;
+}
 
 static int on_reader_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
-        n_readers--;
+        reader_remove(userdata);
         /* SIGPIPE is a reader whose client has seen enough */
         if (!(si->si_code == CLD_EXITED && si->si_status == 0) &&
             !(si->si_code == CLD_KILLED && si->si_status == SIGPIPE))
@@ -48,15 +92,29 @@ static int make_arguments(const LogQuery *q, char ***ret) {
         return 0;
 }
 
-int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *ret_end) {
+static int reader_new(const LogQuery *query, uint64_t job, uid_t uid, int end_fd, Reader **ret) {
+        Reader *r = malloc(sizeof *r);
+
+        if (!r)
+                return -ENOMEM;
+        *r = (Reader) { .next = NULL, .job = job, .uid = uid, .end_fd = query->follow ? end_fd : -EBADF };
+        if (!query->follow)
+                safe_close(end_fd);
+        *ret = r;
+        return 0;
+}
+
+int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t uid, int *ret_log) {
         _cleanup_close_ int log_read = -EBADF, log_write = -EBADF, end_read = -EBADF, end_write = -EBADF;
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        _cleanup_(reader_freep) Reader *reader = NULL;
         _cleanup_strv_free_ char **argv = NULL;
         int fds[2], r;
         pid_t pid;
 
-        if (n_readers >= READERS_MAX)
-                return -EBUSY;
+        r = check_limits(uid);
+        if (r < 0)
+                return r;
         r = make_arguments(query, &argv);
         if (r < 0)
                 return r;
@@ -68,19 +126,22 @@ int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *
                 return -errno;
         end_read = fds[0];
         end_write = fds[1];
+        r = reader_new(query, job, uid, TAKE_FD(end_write), &reader);
+        if (r < 0)
+                return r;
 
         /* Standard input is the pipe that tells the end, standard output the one to the client. */
         r = spawn_program(argv, (const SpawnFd []) {{ end_read, STDIN_FILENO }, { log_write, STDOUT_FILENO }}, 2, &pid);
         if (r < 0)
                 return log_error_errno(r, "Failed to start %s: %m", argv[0]);
-        r = sd_event_add_child(event, &source, pid, WEXITED, on_reader_exit, NULL);
+        r = sd_event_add_child(event, &source, pid, WEXITED, on_reader_exit, reader);
         if (r < 0)
                 return r;
         r = sd_event_source_set_floating(source, true);
         if (r < 0)
                 return r;
-        n_readers++;
+        reader->next = readers;
+        readers = TAKE_PTR(reader);
         *ret_log = TAKE_FD(log_read);
-        *ret_end = TAKE_FD(end_write);
         return 0;
 }

@@ -5,6 +5,7 @@
  * journal files and may follow for hours. The daemon decides who may read and passes a pipe on. */
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 typedef struct LogQuery {
@@ -16,7 +17,10 @@ typedef struct LogQuery {
         const char *after_cursor; /* or NULL */
 } LogQuery;
 
-/* Starts a reader. *ret_log is the reading end of a pipe with the Journal Export Format; closing *ret_end
- * tells the reader that the job is over: it delivers what is there, and ends. Returns 0, -EBUSY if too
- * many run already, or another negative errno. */
-int log_reader_start(sd_event *event, const LogQuery *query, int *ret_log, int *ret_end);
+/* Starts a reader of a job's log for a user. *ret_log is the reading end of a pipe with the Journal Export Format. One that
+ * follows ends when the job is over; any other, when it has delivered what is there. Returns 0, -EBUSY if too many run already,
+ * -EDQUOT if that user has too many, or another negative errno. */
+int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t uid, int *ret_log);
+
+/* The job is over: its readers deliver what is there, and end. */
+void log_readers_end(uint64_t job);

@@ -188,4 +188,43 @@ test_status_shows_the_last_lines() {
         assert_no_match "$(rnx status "$id")" $' 40\n'
 }
 
+# Looking often at a job that runs for long does not use anything up.
+test_a_log_read_again_and_again() {
+        local id
+
+        id=$(detached alice sh -c 'echo here; sleep 300')
+        wait_until 10 in_log "$id" here
+        as_user alice sh -euc 'for i in $(seq 70); do rnx log "$1" >/dev/null; done' sh "$id"
+        rnx stop "$id"
+}
+
+# Readers whose clients read nothing are there for ever: one user cannot have all of them.
+test_logs_that_nobody_reads() {
+        local id
+
+        id=$(detached alice sh -c 'yes $(seq 40) | head -n 20000')
+        rnx wait "$id"
+        put /home/alice/hold.py <<'PY'
+import subprocess, sys
+held = [subprocess.Popen(["rnx", "log", sys.argv[1]], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for i in range(32)]
+for p in held:
+    p.stdout.read(1)
+said = subprocess.run(["rnx", "log", sys.argv[1]], capture_output=True, text=True)
+print(said.returncode, said.stderr, end="", flush=True)
+print("held", flush=True)
+sys.stdin.read()
+PY
+        in_machine sh -c 'mkfifo /run/hold; chmod 666 /run/hold'
+        as_user alice sh -c 'exec python3 hold.py "$1" <>/run/hold >held 2>&1' sh "$id" &
+        wait_until 30 in_machine grep -q held /home/alice/held
+        assert_match "$(in_machine cat /home/alice/held)" '^1 rnx: you read too many logs at once; end some of them first'
+        # others are not concerned
+        id=$(detached bob echo mine)
+        as_user bob rnx wait "$id"
+        wait_until 10 in_log "$id" mine
+        assert_eq "$(as_user bob rnx log "$id")" mine
+        in_machine pkill -f hold.py
+        in_machine sh -c 'rm /run/hold /home/alice/hold.py /home/alice/held'
+}
+
 run_tests "$@"
