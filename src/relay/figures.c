@@ -97,21 +97,36 @@ static bool read_text(int dir_fd, const char *path, char *text, size_t size) {
         return n > 0;
 }
 
-void figures_read(Figures *ret) {
+static int open_group(void) {
         static char text[FILE_SIZE_MAX];
         char path[PATH_MAX];
-        _cleanup_close_ int fd = -EBADF;
         const char *group;
         size_t size;
 
-        *ret = FIGURES_NULL;
         if (!read_text(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)))
-                return;
+                return -ENOENT;
         group = figures_find_group(text, &size);
         if (!group || size > INT_MAX ||
             snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s", (int) size, group) >= PATH_MAX)
-                return;
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                return -ENOENT;
+        return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+uint64_t figures_read_memory_max(void) {
+        _cleanup_close_ int fd = open_group();
+        char text[32];
+        uint64_t max;
+
+        if (fd < 0 || !read_text(fd, "memory.max", text, sizeof(text)) || !number_parse(text, &max))
+                return UINT64_MAX; /* "max" */
+        return max;
+}
+
+void figures_read(Figures *ret) {
+        static char text[FILE_SIZE_MAX];
+        _cleanup_close_ int fd = open_group();
+
+        *ret = FIGURES_NULL;
         if (fd < 0)
                 return;
 

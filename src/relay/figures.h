@@ -32,3 +32,5 @@ const char* figures_find_group(const char *proc_cgroup, size_t *ret_size);
 
 /* Reads them for the group of the calling process. */
 void figures_read(Figures *ret);
+/* Its limit of memory; UINT64_MAX if there is none or it is not known. */
+uint64_t figures_read_memory_max(void);

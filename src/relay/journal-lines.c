@@ -12,8 +12,15 @@ void journal_lines_done(JournalLines *j) {
         *j = (JournalLines) {};
 }
 
+static bool ends_record(char c) {
+        return c == '\n' || c == 0;
+}
+
 void journal_lines_consume(JournalLines *j, size_t size) {
+        if (size == 0)
+                return;
         j->start += size;
+        j->begun = !ends_record(j->buffer[j->start - 1]);
         if (j->start < j->end)
                 return;
 
@@ -25,6 +32,19 @@ void journal_lines_consume(JournalLines *j, size_t size) {
         }
 }
 
+size_t journal_lines_cut(JournalLines *j) {
+        size_t end = j->start, dropped;
+
+        while (j->begun && end < j->end)
+                if (ends_record(j->buffer[end++]))
+                        break;
+        dropped = j->end - end;
+        j->end = end;
+        if (dropped > 0)
+                j->in_line = false;
+        return dropped;
+}
+
 static int append(JournalLines *j, const char *data, size_t size) {
         if (size > j->allocated - j->end) {
                 size_t pending = journal_lines_pending(j), wanted = pending + size;
@@ -34,7 +54,8 @@ static int append(JournalLines *j, const char *data, size_t size) {
                         j->start = 0;
                         j->end = pending;
                 }
-                if (wanted > j->allocated) {
+                /* Nearly full of what waits, it would be moved again and again. */
+                if (wanted > j->allocated - j->allocated / 4) {
                         size_t allocated = wanted + wanted / 2 + 4096;
                         char *grown = realloc(j->buffer, allocated);
 

@@ -26,6 +26,7 @@ typedef struct JournalLines {
         bool blank;    /* nothing but blanks in it so far */
         char last;     /* byte of its text */
         size_t length; /* of its text */
+        bool begun;    /* the first record of the buffer has been written out in part */
         char *buffer;
         size_t start, end, allocated; /* what is not yet written out is buffer[start] to buffer[end] */
 } JournalLines;
@@ -45,3 +46,5 @@ static inline size_t journal_lines_pending(const JournalLines *j) {
 
 /* So many bytes have been written out. */
 void journal_lines_consume(JournalLines *j, size_t size);
+/* Drops what is not written out, but for the rest of a record that is so in part. Returns the bytes dropped. */
+size_t journal_lines_cut(JournalLines *j);

@@ -14,10 +14,15 @@
 #define STOP_PATIENCE_USEC (2U * USEC_PER_SEC)
 /* A journal that takes nothing for so long holds up nobody. */
 #ifdef RELAY_TEST
-#define JOURNAL_PATIENCE_USEC (USEC_PER_SEC / 2U)
+#define JOURNAL_PATIENCE_USEC (2U * USEC_PER_SEC)
+#define JOURNAL_FINISH_USEC (4U * USEC_PER_SEC)
 #else
 #define JOURNAL_PATIENCE_USEC (10U * USEC_PER_SEC)
+/* So long may it take what a client had faster. */
+#define JOURNAL_FINISH_USEC (10U * USEC_PER_SEC)
 #endif
+/* And so long the last line, or anything once the job is being stopped. */
+#define JOURNAL_LAST_USEC USEC_PER_SEC
 
 static void read_signals(Relay *r) {
         struct signalfd_siginfo info;
@@ -93,22 +98,38 @@ static void handle_common(Relay *r, const struct pollfd *fds) {
                 relay_handle_signals(r);
 }
 
+static void prepare_journal(const Relay *r, struct pollfd *fds) {
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                fds[i] = (struct pollfd) {
+                        .fd = stream_journal_pending(r->streams + i) ? r->streams[i].journal_fd : -1,
+                        .events = POLLOUT,
+                };
+}
+
+static void handle_journal(Relay *r, const struct pollfd *fds) {
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                if (fds[i].revents)
+                        stream_write_journal(r->streams + i);
+}
+
 int relay_wait(Relay *r, int fd, short events) {
         for (;;) {
-                struct pollfd fds[POLL_OTHERS + 1];
+                struct pollfd fds[POLL_OTHERS + ELEMENTSOF(r->streams) + 1], *last = fds + ELEMENTSOF(fds) - 1;
 
                 prepare_common(r, fds);
-                fds[POLL_OTHERS] = (struct pollfd) { .fd = fd, .events = events };
-                if (poll(fds, POLL_OTHERS + 1, -1) < 0) {
+                prepare_journal(r, fds + POLL_OTHERS);
+                *last = (struct pollfd) { .fd = fd, .events = events };
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return -errno;
                 }
 
                 handle_common(r, fds);
+                handle_journal(r, fds + POLL_OTHERS);
                 if (r->terminated || r->cancel_signal > 0)
                         return -ECANCELED;
-                if (fds[POLL_OTHERS].revents)
+                if (last->revents)
                         return 0;
         }
 }
@@ -138,9 +159,18 @@ static void check_client(Relay *r, Stream *s, uint64_t *timeout) {
                 stream_drop_client(s);
 }
 
+/* poll() finds room in a socket when three quarters of it are empty, which are megabytes in journald's: so
+ * whether nothing was taken shows when it is tried. */
+static bool journal_took_nothing(Stream *s, uint64_t *timeout) {
+        if (!stream_journal_pending(s) || !expired(now_monotonic(), s->journal_usec, JOURNAL_PATIENCE_USEC, timeout))
+                return false;
+        stream_write_journal(s);
+        return stream_journal_pending(s) &&
+               expired(now_monotonic(), s->journal_usec, JOURNAL_PATIENCE_USEC, timeout);
+}
+
 static void check_journal(Stream *s, uint64_t *timeout) {
-        if (stream_journal_pending(s) && (s->finished || (s->client_fd >= 0 && s->copy == COPY_ALL)) &&
-            expired(now_monotonic(), s->journal_usec, JOURNAL_PATIENCE_USEC, timeout)) {
+        if ((s->finished || (s->client_fd >= 0 && s->copy == COPY_ALL)) && journal_took_nothing(s, timeout)) {
                 if (s->finished)
                         stream_drop_journal(s);
                 else
@@ -177,9 +207,13 @@ static bool settle(Relay *r, uint64_t *timeout) {
         tell_lost_journal(r);
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
                 if (!r->streams[i].finished || stream_client_pending(r->streams + i) ||
-                    stream_journal_pending(r->streams + i))
+                    (stream_journal_pending(r->streams + i) && !r->streams[i].attached))
                         busy = true;
         return busy;
+}
+
+static int poll_timeout(uint64_t usec) {
+        return usec == UINT64_MAX ? -1 : (int) ((usec + 999) / 1000);
 }
 
 int relay_copy(Relay *r) {
@@ -193,7 +227,7 @@ int relay_copy(Relay *r) {
                 prepare_common(r, fds);
                 for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
                         stream_poll_prepare(r->streams + i, fds + POLL_OTHERS + i * STREAM_POLL_FDS);
-                if (poll(fds, ELEMENTSOF(fds), timeout == UINT64_MAX ? -1 : (int) ((timeout + 999) / 1000)) < 0) {
+                if (poll(fds, ELEMENTSOF(fds), poll_timeout(timeout)) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return -errno;
@@ -202,5 +236,44 @@ int relay_copy(Relay *r) {
                 handle_common(r, fds);
                 for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
                         stream_poll_handle(r->streams + i, fds + POLL_OTHERS + i * STREAM_POLL_FDS);
+        }
+}
+
+void relay_finish_journal(Relay *r) {
+        uint64_t since = now_monotonic();
+        bool cut = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                stream_close_client(r->streams + i);
+
+        for (;;) {
+                struct pollfd fds[POLL_OTHERS + ELEMENTSOF(r->streams)];
+                uint64_t timeout = UINT64_MAX,
+                         patience = cut || r->terminated ? JOURNAL_LAST_USEC : JOURNAL_FINISH_USEC;
+
+                for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                        check_journal(r->streams + i, &timeout);
+                tell_lost_journal(r);
+                if (!stream_journal_pending(r->streams) && !stream_journal_pending(r->streams + 1))
+                        return;
+                if (expired(now_monotonic(), since, patience, &timeout)) {
+                        if (cut)
+                                return;
+                        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
+                                stream_write_journal(r->streams + i);
+                                stream_cut_journal(r->streams + i);
+                                stream_write_journal(r->streams + i);
+                        }
+                        cut = true;
+                        since = now_monotonic();
+                        continue;
+                }
+
+                prepare_common(r, fds);
+                prepare_journal(r, fds + POLL_OTHERS);
+                if (poll(fds, ELEMENTSOF(fds), poll_timeout(timeout)) < 0 && errno != EINTR)
+                        return;
+                handle_common(r, fds);
+                handle_journal(r, fds + POLL_OTHERS);
         }
 }

@@ -26,6 +26,8 @@ int stream_init(Stream *s, const char *name, int client_fd, int journal_fd, int 
         *s = STREAM_NULL;
         s->name = name;
         s->client_fd = client_fd;
+        s->attached = client_fd >= 0;
+        s->backlog_max = JOURNAL_BACKLOG_MAX;
         s->journal_fd = journal_fd;
         s->journal_is_socket = getsockopt(journal_fd, SOL_SOCKET, SO_TYPE, &type, &size) >= 0;
         s->journal_usec = now_monotonic();
@@ -102,7 +104,7 @@ static void resume_copy(Stream *s) {
                 break;
         case COPY_STALLED:
                 (void) snprintf(text, sizeof(text),
-                                "joblet: the journal took no output for too long, the rest "
+                                "joblet: the journal did not keep up with the output, the rest "
                                 "(%" PRIu64 " bytes) went to the client alone",
                                 s->n_uncopied);
                 break;
@@ -121,6 +123,7 @@ void stream_drop_client(Stream *s) {
                 return;
 
         s->client_fd = safe_close(s->client_fd);
+        s->attached = false;
         s->refused_usec = 0;
         if (s->copy != COPY_ALL) {
                 s->n_uncopied -= untaken;
@@ -139,6 +142,24 @@ static void finish(Stream *s) {
         s->finished = true;
         flush_journal(s);
         resume_copy(s);
+}
+
+void stream_close_client(Stream *s) {
+        s->client_fd = safe_close(s->client_fd);
+        s->refused_usec = 0;
+}
+
+void stream_cut_journal(Stream *s) {
+        char text[160];
+        size_t n;
+
+        if (!stream_journal_pending(s))
+                return;
+        n = journal_lines_cut(&s->lines);
+        (void) snprintf(text, sizeof(text), "joblet: the journal did not keep up with the output, the end "
+                        "(%zu bytes) went to the client alone", n);
+        if (n > 0)
+                stream_note(s, LOG_NOTICE, text);
 }
 
 void stream_refuse(Stream *s) {
@@ -165,6 +186,8 @@ static void take(Stream *s, size_t size) {
                 stop_copy(s, COPY_BINARY);
         else if (s->copy == COPY_ALL && s->n_copied + size > JOURNAL_COPY_MAX)
                 stop_copy(s, COPY_LIMIT);
+        else if (s->copy == COPY_ALL && journal_lines_pending(&s->lines) + size > s->backlog_max)
+                stop_copy(s, COPY_STALLED);
 
         if (s->copy == COPY_ALL) {
                 feed_journal(s, s->buffer, size);
@@ -209,7 +232,7 @@ static ssize_t send_journal(Stream *s, const char *data, size_t size) {
         return write(s->journal_fd, data, size);
 }
 
-static void write_journal(Stream *s) {
+void stream_write_journal(Stream *s) {
         while (stream_journal_pending(s)) {
                 ssize_t n = send_journal(s, s->lines.buffer + s->lines.start, journal_lines_pending(&s->lines));
 
@@ -228,7 +251,7 @@ static void write_journal(Stream *s) {
 static bool wants_read(const Stream *s) {
         if (s->pipe_fd < 0 || s->start < s->end || s->refused_usec > 0 || (s->draining && s->n_drain == 0))
                 return false;
-        return s->copy != COPY_ALL || journal_lines_pending(&s->lines) < JOURNAL_AHEAD_MAX;
+        return s->client_fd >= 0 || journal_lines_pending(&s->lines) < JOURNAL_AHEAD_MAX;
 }
 
 void stream_poll_prepare(const Stream *s, struct pollfd *fds) {
@@ -241,13 +264,13 @@ void stream_poll_prepare(const Stream *s, struct pollfd *fds) {
 
 void stream_poll_handle(Stream *s, const struct pollfd *fds) {
         if (fds[2].revents)
-                write_journal(s);
+                stream_write_journal(s);
         if (fds[0].revents && wants_read(s))
                 read_pipe(s);
         if (stream_client_pending(s) && s->refused_usec == 0 && (fds[0].revents || fds[1].revents))
                 write_client(s);
         if (fds[0].revents && stream_journal_pending(s))
-                write_journal(s);
+                stream_write_journal(s);
 }
 
 void stream_settle(Stream *s) {

@@ -4,11 +4,11 @@
 /* Standard output or standard error of the command on its two ways: byte by byte to the client, if there
  * is one, and in lines to the journal.
  *
- * What is read is offered to both; nothing more is read before the client has taken all of it, or while
- * the journal is far behind. So whoever is slow slows the command, as a pipe does, and nothing is lost.
- * While a client is attached the journal's copy ends where it makes no sense: at the first NUL (binary
- * output), after JOURNAL_COPY_MAX bytes, and when journald takes nothing for long. Without a client the
- * journal gets everything. */
+ * What is read is offered to both. With a client nothing more is read before it has taken all of it, so its
+ * speed is that of the command; what the journal has not taken yet collects. The journal's copy ends where
+ * it makes no sense: at the first NUL (binary output), after JOURNAL_COPY_MAX bytes, when too much of it
+ * waits, and when journald takes nothing for long. Without a client the journal gets everything, and the
+ * command waits for it. */
 
 #include <poll.h>
 #include <stdbool.h>
@@ -17,13 +17,14 @@
 #include "journal-lines.h"
 
 #define JOURNAL_COPY_MAX (UINT64_C(64) * 1024U * 1024U)
-#define JOURNAL_AHEAD_MAX (256U * 1024U)
+#define JOURNAL_AHEAD_MAX (256U * 1024U)          /* that waits for the journal, without a client */
+#define JOURNAL_BACKLOG_MAX (8U * 1024U * 1024U)  /* with one */
 
 typedef enum StreamCopy {
         COPY_ALL,     /* the journal gets all */
         COPY_BINARY,  /* it does not get the rest: there was a NUL */
         COPY_LIMIT,   /* ... it was too much */
-        COPY_STALLED, /* ... it took nothing for too long */
+        COPY_STALLED, /* ... it did not keep up, or took nothing for too long */
         _COPY_MAX,
 } StreamCopy;
 
@@ -33,6 +34,8 @@ typedef struct Stream {
         int client_fd;  /* -EBADF if there is none or it went */
         int journal_fd; /* -EBADF if it broke; not owned */
         bool journal_is_socket;
+        bool attached; /* to a client that did not vanish before the end */
+        size_t backlog_max;
 
         char *buffer; /* what was read and not yet taken by the client: from start to end */
         size_t start, end;
@@ -59,6 +62,13 @@ uint64_t now_monotonic(void);
 /* Takes ownership of client_fd. priority is that of its lines. Returns 0 or -ENOMEM. */
 int stream_init(Stream *s, const char *name, int client_fd, int journal_fd, int priority);
 void stream_done(Stream *s);
+
+/* The client has got all. */
+void stream_close_client(Stream *s);
+/* Writes out what the journal takes at once. */
+void stream_write_journal(Stream *s);
+/* The journal is not waited for any longer: it gets a line that says so. */
+void stream_cut_journal(Stream *s);
 
 /* Three entries for poll(), and what to do after it. */
 #define STREAM_POLL_FDS 3U

@@ -84,7 +84,7 @@ static void download_problem(void *userdata, const char *name, const char *why) 
         const char *path = strchr(name, '/');
 
         if (d->n_problems++ < PROBLEMS_MAX)
-                relay_log(LOG_WARNING, "not in the download, or not all of it: %s: %s",
+                relay_log(d->relay, LOG_WARNING, "not in the download, or not all of it: %s: %s",
                           path ? path + 1 : name, why);
 }
 
@@ -121,7 +121,7 @@ static int download_one(Download *d, TarWriter *writer, size_t index, const char
         if (q != -ENOENT)
                 return q;
         /* The client sees that nothing came for this index. */
-        relay_log(LOG_WARNING, "not in the download: %s: %s", path, strerror(ENOENT));
+        relay_log(d->relay, LOG_WARNING, "not in the download: %s: %s", path, strerror(ENOENT));
         return 0;
 }
 
@@ -133,7 +133,7 @@ void transfer_download(Relay *r) {
 
         (void) fcntl(r->go.download_fd, F_SETFL, fcntl(r->go.download_fd, F_GETFL) | O_NONBLOCK);
         if (r->work_fd >= 0 && fchdir(r->work_fd) < 0) {
-                relay_log(LOG_ERR, "nothing was downloaded: cannot enter %s: %s", work_directory(),
+                relay_log(r, LOG_ERR, "nothing was downloaded: cannot enter %s: %s", work_directory(),
                           strerror(errno));
                 return;
         }
@@ -145,6 +145,6 @@ void transfer_download(Relay *r) {
                 q = tar_writer_end(&writer);
         /* Without its end mark the client knows that the archive is not complete. */
         if (q < 0 && q != -EPIPE)
-                relay_log(LOG_ERR, "the download broke off: %s",
+                relay_log(r, LOG_ERR, "the download broke off: %s",
                           q == -ECANCELED ? "the job is being stopped" : strerror(-q));
 }

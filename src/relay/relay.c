@@ -41,7 +41,7 @@ uint64_t now_realtime(void) {
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000U;
 }
 
-void relay_log(int priority, const char *format, ...) {
+void relay_log(Relay *r, int priority, const char *format, ...) {
         _cleanup_free_ char *text = NULL, *shown = NULL, *line = NULL;
         va_list ap;
         int n;
@@ -54,12 +54,11 @@ void relay_log(int priority, const char *format, ...) {
                 return;
         }
         shown = text_for_message(text, LOG_TEXT_MAX);
-        if (!shown || asprintf(&line, "<%d>joblet: %s\n", priority, shown) < 0) {
+        if (!shown || asprintf(&line, "joblet: %s", shown) < 0) {
                 line = NULL;
                 return;
         }
-        if (send(STDERR_FILENO, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ENOTSOCK)
-                (void) !write(STDERR_FILENO, line, strlen(line));
+        stream_note(r->streams + 1, priority, line);
 }
 
 /* What systemd tells the relay does not concern the command. */
@@ -205,6 +204,14 @@ static void describe_end(int status, RelayNotice *ret) {
                 *ret = (RelayNotice) { .event = RELAY_EXITED, .code = WEXITSTATUS(status) };
 }
 
+/* What waits for the journal counts as the job's memory: it gets a small part of what there is. */
+static size_t backlog_max(void) {
+        uint64_t part = figures_read_memory_max() / 16U;
+
+        return part >= JOURNAL_BACKLOG_MAX ? JOURNAL_BACKLOG_MAX :
+               part <= JOURNAL_AHEAD_MAX   ? JOURNAL_AHEAD_MAX : (size_t) part;
+}
+
 /* Up to the end of the command and of what it wrote. */
 static void run(Relay *r, char **argv, RelayNotice *ret) {
         char *message = NULL;
@@ -214,6 +221,7 @@ static void run(Relay *r, char **argv, RelayNotice *ret) {
         q = stream_init(r->streams, "standard output", TAKE_FD(r->go.stdout_fd), STDOUT_FILENO, LOG_INFO);
         if (q >= 0)
                 q = stream_init(r->streams + 1, "standard error", TAKE_FD(r->go.stderr_fd), STDERR_FILENO, LOG_ERR);
+        r->streams[0].backlog_max = r->streams[1].backlog_max = backlog_max();
         if (q >= 0)
                 q = start(r, argv, &message);
         r->started_usec = r->finished_usec = now_realtime();
@@ -227,7 +235,7 @@ static void run(Relay *r, char **argv, RelayNotice *ret) {
         }
         describe_failure(r, q, message, ret);
         if (ret->event == RELAY_FAILED)
-                relay_log(LOG_ERR, "%s", ret->text ?: "failed");
+                relay_log(r, LOG_ERR, "%s", ret->text ?: "failed");
 }
 
 /* Says to everyone how it ended: to the file first, which is there when nobody else is. */
@@ -239,9 +247,6 @@ static void conclude(Relay *r, RelayNotice *notice) {
         Figures figures;
 
         r->go.download_fd = safe_close(r->go.download_fd);
-        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
-                stream_done(r->streams + i);
-
         figures_read(&figures);
         outcome.oom = figures.oom;
         outcome.cpu_usec = figures.cpu_usec;
@@ -289,5 +294,6 @@ int main(int argc, char **argv) {
         if (r.go.download_fd >= 0 && r.reaped && notice.event != RELAY_FAILED && !r.terminated)
                 transfer_download(&r);
         conclude(&r, &notice);
+        relay_finish_journal(&r);
         return notice.event == RELAY_SIGNALED ? 128 + notice.code : notice.code;
 }

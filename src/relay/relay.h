@@ -32,19 +32,22 @@ const char* work_directory(void);
 
 uint64_t now_realtime(void);
 
-/* A line of the relay's own in the journal, when no stream is busy. */
-void relay_log(int priority, const char *format, ...) _printf_(2, 3);
+/* A line of the relay's own in the journal, behind what waits there. */
+void relay_log(Relay *r, int priority, const char *format, ...) _printf_(3, 4);
 
 /* Signals and packets that have arrived. */
 void relay_handle_signals(Relay *r);
 void relay_handle_packets(Relay *r, int *fd);
 
-/* Waits until fd is ready, serving signals and packets meanwhile. Returns 0, -ECANCELED if the job was
- * stopped. */
+/* Waits until fd is ready, serving signals, packets and the journal meanwhile. Returns 0, -ECANCELED if the
+ * job was stopped. */
 int relay_wait(Relay *r, int fd, short events);
 
-/* Copies until the command has ended and what it wrote has been delivered. */
+/* Copies until the command has ended and the client, or the journal where there is none, has all that it
+ * wrote. */
 int relay_copy(Relay *r);
+/* The client has its end: the journal gets what it has not taken yet, within some seconds. */
+void relay_finish_journal(Relay *r);
 
 /* The rest returns 0, or the exit code 125, 126 or 127 with a message, or a negative errno. */
 

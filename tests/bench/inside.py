@@ -161,13 +161,14 @@ def measure_throughput(ours, theirs, jobs, blocks):
     return {f"{c.name}, {n} submitters": f for (c, n), f in figures.items()}
 
 
-def measure_output(several, size, runs):
-    command = ["head", "-c", str(size), "/dev/zero"]
+def measure_output(several, kind, size, runs):
+    command = {"zeros": f"head -c {size} /dev/zero", "text": f"yes 'a line of text as the output of a job may have it' | head -c {size}"}[kind]
+    command = ["sh", "-c", command]
     by_name = {c.name: c for c in several}
     figures = by_turns(by_name, runs, lambda name: size / clock.drain(by_name[name].argv(*command), size) / 2**20)
     base = statistics.median(figures[next(c.name for c in several if c.same)])
     rows = [[c.name, f"{statistics.median(figures[c.name]):.0f}", f"{statistics.median(figures[c.name]) / base:.2f}"] for c in several]
-    table(f"Output of {size >> 20} MiB through a pipe, MiB per second, medians of {runs}", ["", "MiB/s", "ratio"], rows)
+    table(f"Output of {size >> 20} MiB of {kind} through a pipe, MiB per second, medians of {runs}", ["", "MiB/s", "ratio"], rows)
     return figures
 
 
@@ -253,7 +254,8 @@ def main():
         result["jobs_per_second"] = measure_throughput(first, same, *((16, 2) if arg.quick else (48, 3)))
     if "output" in wanted:
         progress("output")
-        result["mib_per_second"] = measure_output([first, same, all_of_them[-1]], *((1 << 28, 2) if arg.quick else (1 << 30, 3)))
+        for kind in ("zeros", "text"):
+            result[f"mib_per_second of {kind}"] = measure_output([first, same, all_of_them[-1]], kind, *((1 << 28, 2) if arg.quick else (1 << 30, 3)))
     if "records" in wanted:
         progress("records")
         result["records"] = measure_records(10000, runs)

@@ -259,6 +259,17 @@ test_dry_run_line_works() {
         assert_eq "$(rnx run --dry-run true >/dev/null && rnx list | tail -n 1 | grep -c systemd-run)" 0
 }
 
+# The speed of a client is not that of journald, which here does not take anything at all.
+test_text_does_not_wait_for_the_journal() {
+        local code=0
+
+        in_machine systemctl kill -s STOP systemd-journald.service
+        as_user alice timeout 8 sh -c 'rnx run seq -f %059.0f 500000 | sha256sum' >/tmp/text-$$ 2>&1 || code=$?
+        in_machine systemctl kill -s CONT systemd-journald.service
+        assert_eq "$code $(cat /tmp/text-$$)" "0 $(seq -f %059.0f 500000 | sha256sum)"
+        rm /tmp/text-$$
+}
+
 # Bytes without any pattern in which blocks could change places unseen, quick to make.
 put_generator() {
         put /home/alice/generate.py <<'END'

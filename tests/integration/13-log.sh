@@ -18,6 +18,20 @@ test_a_hundred_thousand_lines() {
         assert_eq "$(in_machine journalctl -q -o cat -u "joblet-job-$id" JOBLET_JOB_ID="$id" _TRANSPORT=stdout | wc -l)" 100000
 }
 
+# Whoever was attached finds the output in the log at once; of much output the last lines may take some seconds.
+test_attached_output_is_in_the_log() {
+        local id
+
+        rnx run sh -c 'seq 20000; echo end >&2' >/dev/null 2>&1
+        id=$(rnx list --limit 1 --no-legend | cut -d' ' -f1)
+        rnx log --stdout "$id" | cmp - <(seq 20000)
+        rnx run seq -f %0199.0f 30000 | cmp - <(seq -f %0199.0f 30000)
+        id=$((id + 1))
+        rnx log -f "$id" | cmp - <(seq -f %0199.0f 30000)
+        assert_exit 3 rnx run sh -c 'echo before; exit 3'
+        assert_eq "$(rnx log $((id + 1)))" before
+}
+
 test_streams_are_apart() {
         local id
 

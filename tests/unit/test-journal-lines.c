@@ -157,6 +157,23 @@ static void test_consume(void **state) {
         }
 }
 
+/* Whole records go; one that is written out in part is completed. */
+static void test_cut(void **state) {
+        _cleanup_(journal_lines_done) JournalLines j = { .priority = 6 };
+        static const char expected[] = "ne\n<5>cut\n";
+
+        assert_int_equal(journal_lines_cut(&j), 0);
+        assert_int_equal(journal_lines_feed(&j, "one\ntwo\nthree", 13), 0);
+        journal_lines_consume(&j, 4);
+        assert_int_equal(journal_lines_cut(&j), 15);
+        assert_int_equal(journal_lines_note(&j, 5, "cut"), 0);
+        assert_int_equal(journal_lines_pending(&j), sizeof(expected) - 1);
+        assert_memory_equal(j.buffer + j.start, expected, sizeof(expected) - 1);
+        journal_lines_consume(&j, 3);
+        assert_int_equal(journal_lines_cut(&j), 8);
+        assert_int_equal(journal_lines_pending(&j), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_framing),
@@ -165,6 +182,7 @@ int main(void) {
                 cmocka_unit_test(test_long_garbage),
                 cmocka_unit_test(test_notes),
                 cmocka_unit_test(test_consume),
+                cmocka_unit_test(test_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 /* The relay as a process: what becomes of output, whoever takes it or does not. */
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -298,6 +299,91 @@ static void test_journal_stalls(void **state) {
         close(fds[1]);
 }
 
+static void journal_withhold(RelayTest *t, int fds[2]) {
+        for (int i = 0; i < 2; i++) {
+                fds[i] = t->journal_fds[i];
+                t->journal_fds[i] = -EBADF;
+        }
+}
+
+/* Reads for the client alone, up to what it is told in the end. */
+static void client_read_to_end(RelayTest *t, size_t size) {
+        _cleanup_free_ char *packet = NULL;
+        struct pollfd p = { .fd = t->control_fd, .events = POLLIN };
+        int r;
+
+        relay_read_until(t, size);
+        do {
+                free(packet);
+                packet = NULL;
+                assert_int_equal(poll(&p, 1, 60000), 1);
+                r = relay_receive(t->control_fd, &packet, NULL, NULL, NULL, NULL);
+        } while (r == -EAGAIN || (r == 1 && strcmp(packet, "started") == 0));
+        assert_int_equal(r, 1);
+        assert_string_equal(packet, "exited 3");
+}
+
+/* The client has all and is told so before the journal has; which gets it all the same. */
+static void test_journal_is_slow(void **state) {
+        RelayTest *t = *state;
+        const char *p;
+        int fds[2];
+
+        relay_spawn(t, "sh", "-c", "seq -f %059.0f 100000; exit 3", NULL);
+        relay_go(t, WITH_CLIENT);
+        journal_withhold(t, fds);
+        client_read_to_end(t, 6000000);
+        for (int i = 0; i < 2; i++)
+                t->journal_fds[i] = fds[i];
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 3);
+        p = t->journal[0].data;
+        for (int i = 1; i <= 100000; i++) {
+                char line[80];
+                size_t n = (size_t) snprintf(line, sizeof(line), "<6>%059d\n", i);
+
+                if (strncmp(p, line, n) != 0)
+                        fail_msg("line %d is missing", i);
+                p += n;
+        }
+        assert_string_equal(p, "");
+}
+
+/* More than may wait for it: the journal has the beginning, and is told of the rest. */
+static void test_journal_is_too_slow(void **state) {
+        static const char note[] = "<5>joblet: the journal did not keep up with the output, the rest (";
+        RelayTest *t = *state;
+        const char *p;
+        int fds[2];
+
+        relay_spawn(t, "sh", "-c", "seq -f %059.0f 400000; exit 3", NULL);
+        relay_go(t, WITH_CLIENT);
+        journal_withhold(t, fds);
+        client_read_to_end(t, 24000000);
+        for (int i = 0; i < 2; i++)
+                t->journal_fds[i] = fds[i];
+        relay_collect(t);
+        p = memmem(t->journal[0].data, t->journal[0].size, note, strlen(note));
+        assert_non_null(p);
+        assert_string_equal(strchr(p, '\n'), "\n");
+        assert_in_range((size_t) (p - t->journal[0].data), 7U << 20, 12U << 20);
+}
+
+/* One that takes nothing at all is not waited for: the relay ends. */
+static void test_journal_is_dead_at_the_end(void **state) {
+        RelayTest *t = *state;
+        int fds[2];
+
+        relay_spawn(t, "sh", "-c", "seq -f %059.0f 100000; exit 3", NULL);
+        relay_go(t, WITH_CLIENT);
+        journal_withhold(t, fds);
+        client_read_to_end(t, 6000000);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 3);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 static void test_silence(void **state) {
         RelayTest *t = *state;
 
@@ -324,6 +410,9 @@ int main(int argc, char **argv) {
                 RELAY_UNIT_TEST(test_pipe_closed_other_goes_on),
                 RELAY_UNIT_TEST(test_journal_breaks),
                 RELAY_UNIT_TEST(test_journal_stalls),
+                RELAY_UNIT_TEST(test_journal_is_slow),
+                RELAY_UNIT_TEST(test_journal_is_too_slow),
+                RELAY_UNIT_TEST(test_journal_is_dead_at_the_end),
                 RELAY_UNIT_TEST(test_silence),
         };
 
