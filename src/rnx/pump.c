@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,10 +16,24 @@
 #define ENLARGE_AFTER (512U * 1024U) /* small output is not worth pinning memory, of which a user has a limited share */
 #define ROUNDS_MAX 16U               /* then look at the other streams */
 
+/* One that is slow, or stands still (Ctrl-S), would hold up splice() for as long as it takes what is in the
+ * pipe, and write() for a page: and with it the signals of its user. */
+static void pump_init_terminal(Pump *p) {
+        char path[64];
+
+        p->no_splice = p->enlarged = true;
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%i", p->to);
+        p->own_to = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (p->own_to < 0)
+                return; /* another user's */
+        p->to = p->own_to;
+        p->to_may_block = false;
+}
+
 static void pump_init(Pump *p, int from, int to) {
         struct stat st;
 
-        *p = (Pump) { .from = from, .to = to };
+        *p = (Pump) { .from = from, .to = to, .own_to = -EBADF };
         if (fstat(to, &st) >= 0) {
                 p->to_is_socket = S_ISSOCK(st.st_mode);
                 p->to_may_block = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode);
@@ -26,6 +41,8 @@ static void pump_init(Pump *p, int from, int to) {
         if (fstat(from, &st) >= 0)
                 p->from_may_block = !S_ISFIFO(st.st_mode) && !S_ISREG(st.st_mode);
         p->no_splice = p->to_is_socket;
+        if (isatty(to))
+                pump_init_terminal(p);
 }
 
 void pump_init_output(Pump *p, int pipe_fd, int to) {
@@ -42,8 +59,9 @@ void pump_init_input(Pump *p, int from, int pipe_fd) {
 void pump_close(Pump *p) {
         if (p->from >= 0)
                 (void) safe_close(p->from_is_ours ? p->from : p->to);
+        p->own_to = safe_close(p->own_to);
         free(p->buffer);
-        *p = (Pump) { .from = -EBADF, .to = -EBADF, .moved = p->moved };
+        *p = (Pump) { .from = -EBADF, .to = -EBADF, .own_to = -EBADF, .moved = p->moved };
 }
 
 size_t pump_poll(const Pump *p, struct pollfd ret[static 2]) {

@@ -3,7 +3,7 @@
 
 /* Bytes from one descriptor to another, unchanged, without ever waiting: the caller polls. Inherited
  * descriptors are shared with the shell, so their flags are left alone; splice() and send() are told not
- * to wait each time instead. */
+ * to wait each time instead. A terminal, where neither holds, is opened once more. */
 
 #include <poll.h>
 #include <stdbool.h>
@@ -17,6 +17,7 @@ typedef struct Pump {
         bool from_is_ours;  /* a pipe made by us, not blocking, closed at the end; else the same is true of "to" */
         bool no_splice;     /* found not to work between these two */
         bool to_is_socket;
+        int own_to;         /* "to" opened once more, so as not to wait for a terminal; else -EBADF */
         bool to_may_block;  /* where poll() promises room for no more than a page */
         bool from_may_block; /* after poll() has seen input, one reading is safe, a second is not */
         bool ready;         /* something is there to be read: wait for room in "to" */

@@ -438,9 +438,9 @@ int run_attached(const Run *run) {
         _cleanup_(attach_done) Attach a = {
                 .run = run,
                 .theirs = RUN_FDS_NULL,
-                .in = { .from = -EBADF, .to = -EBADF },
-                .out = { .from = -EBADF, .to = -EBADF },
-                .err = { .from = -EBADF, .to = -EBADF },
+                .in = { .from = -EBADF, .to = -EBADF, .own_to = -EBADF },
+                .out = { .from = -EBADF, .to = -EBADF, .own_to = -EBADF },
+                .err = { .from = -EBADF, .to = -EBADF, .own_to = -EBADF },
                 .control_fd = -EBADF,
                 .download_fd = -EBADF,
                 .signal_fd = -EBADF,

@@ -211,6 +211,10 @@ test_interrupt_reaches_the_job() {
         assert_eq "$(interrupted 'echo ready; exec sleep 60' 1)" $'ready\ncode 130'
 }
 
+test_interrupt_on_a_terminal_that_stands_still() {
+        assert_match "$(on_terminal alice "y $$" "yes y $$" rnx run yes "y $$")" ' code 130$'
+}
+
 test_second_interrupt_stops_the_job() {
         local said
 

@@ -75,6 +75,50 @@ configure() {
         in_machine systemctl restart joblet.service
 }
 
+# on_terminal USER EXPECT GONE COMMAND...: runs the command on a terminal of its own, reads until EXPECT has come, then
+# nothing more, types Ctrl-C, waits until no process has a command line that begins with GONE (unless that is empty), and
+# reads on to the end; prints the last of it, and the exit code
+on_terminal() {
+        local user=$1
+        shift
+
+        put /tmp/on-terminal.py <<'END'
+import os, pty, subprocess, sys, time
+
+expect, gone, command = sys.argv[1].encode(), sys.argv[2], sys.argv[3:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+
+def read():
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""
+
+def lives():
+    return gone and subprocess.run(["pgrep", "-f", "^" + gone], stdout=subprocess.DEVNULL).returncode == 0
+
+got = b""
+while expect not in got:
+    piece = read()
+    if not piece:
+        sys.exit(f"{sys.argv[1]} never came, but {got!r}")
+    got += piece
+time.sleep(0.5)  # for what is written to come to a stand
+os.write(fd, b"\x03")
+end = time.monotonic() + 20
+while lives():
+    if time.monotonic() > end:
+        sys.exit(f"{gone} lives on")
+    time.sleep(0.05)
+while piece := read():
+    got = (got + piece)[-1000:]
+print(got.decode(errors="replace").replace("\r", ""), "code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+        as_user "$user" python3 /tmp/on-terminal.py "$@"
+}
+
 # stop_all: nothing of a case goes on into the next
 stop_all() {
         in_machine sh -c "systemctl stop 'joblet-job-*.service' 2>/dev/null" || :

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -216,6 +217,43 @@ static void test_no_spinning(void **state) {
         (void) close(to[1]);
 }
 
+/* A terminal that takes nothing: its user still has Ctrl-C. */
+static void test_terminal_stands_still(void **state) {
+        int from[2], master, slave, ready = 1;
+        char block[65536];
+        struct pollfd fds[2];
+        Pump p;
+
+        master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (master < 0)
+                skip();
+        assert_return_code(grantpt(master), errno);
+        assert_return_code(unlockpt(master), errno);
+        slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_return_code(slave, errno);
+        pipe_open(from);
+        memset(block, 'x', sizeof(block));
+        assert_int_equal(write(from[1], block, sizeof(block)), sizeof(block));
+        assert_return_code(fcntl(from[0], F_SETFL, O_NONBLOCK), errno);
+        pump_init_output(&p, from[0], slave);
+
+        (void) alarm(20); /* instead of waiting for ever */
+        for (unsigned i = 0; ready > 0 && i < 100; i++) {
+                size_t n = pump_poll(&p, fds);
+
+                ready = poll(fds, n, 200);
+                if (ready > 0)
+                        assert_int_equal(pump_run(&p, fds, n), 1);
+        }
+        (void) alarm(0);
+        assert_int_equal(ready, 0);
+        assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
+        pump_close(&p);
+        (void) close(from[1]);
+        (void) close(slave);
+        (void) close(master);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_to_pipe),
@@ -225,6 +263,7 @@ int main(void) {
                 cmocka_unit_test(test_reader_gone),
                 cmocka_unit_test(test_input_not_wanted),
                 cmocka_unit_test(test_no_spinning),
+                cmocka_unit_test(test_terminal_stands_still),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
