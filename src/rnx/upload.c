@@ -130,6 +130,8 @@ int upload_start(const UploadList *l, int *ret_fd, pid_t *ret_pid) {
         if (pid == 0) {
                 (void) safe_close(fds[0]);
                 (void) signal(SIGPIPE, SIG_IGN); /* the job ended before it had all files */
+                (void) signal(SIGINT, SIG_IGN);  /* meant for the job, which then takes no more */
+                (void) signal(SIGQUIT, SIG_IGN);
                 _exit(pack(l, fds[1]) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
         }
 
