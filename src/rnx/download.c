@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive-dl.h"
@@ -18,7 +20,7 @@
 #define COMPLAINTS_MAX 20U
 
 #define DISK_FLAGS                                                                                           \
-        (ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SPARSE |     \
+        (ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SPARSE |                              \
          ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |                                 \
          ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
 
@@ -86,7 +88,62 @@ static int contents_copy(Unpacker *u, size_t index, const char *name) {
         while ((r = sym_archive_read_data_block(u->tar, &block, &size, &offset)) == ARCHIVE_OK)
                 if (sym_archive_write_data_block(u->disk, block, size, offset) < ARCHIVE_OK)
                         return disk_failed(u, index, name);
-        return r == ARCHIVE_EOF ? 0 : tar_failed(u);
+        if (r != ARCHIVE_EOF)
+                return tar_failed(u);
+        return sym_archive_write_finish_entry(u->disk) < ARCHIVE_WARN ? disk_failed(u, index, name) : 0;
+}
+
+/* Under another name until all of it has come: what was there of that name stays if the rest never comes. */
+static int file_unpack(Unpacker *u, struct archive_entry *e, size_t index, const char *name) {
+        int r, fd = u->run->downloads[index].parent_fd;
+        const char *slash = strrchr(name, '/');
+        _cleanup_free_ char *temporary = NULL;
+
+        if (asprintf(&temporary, "%.*s.rnx-download-%i", slash ? (int) (slash - name) + 1 : 0, name,
+                     (int) getpid()) < 0) {
+                temporary = NULL;
+                return log_oom();
+        }
+        sym_archive_entry_copy_pathname(e, temporary);
+        r = sym_archive_write_header(u->disk, e) < ARCHIVE_WARN ? disk_failed(u, index, name) :
+                                                                  contents_copy(u, index, name);
+        if (r >= 0 && renameat(fd, temporary, fd, name) < 0) {
+                _cleanup_free_ char *safe = text_for_message(name, 1024);
+
+                r = log_error(-errno, "--download=%s: cannot write '%s': %m", u->run->downloads[index].path,
+                              safe ?: "");
+        }
+        if (r < 0)
+                (void) unlinkat(fd, temporary, 0);
+        return r;
+}
+
+/* A link that the user has put where a directory is to be is neither followed, since the job may know of it,
+ * nor replaced. */
+static int way_check(const Unpacker *u, size_t index, const char *name, bool is_directory) {
+        const Download *d = u->run->downloads + index;
+        _cleanup_free_ char *copy = strdup(name);
+        struct stat st;
+
+        if (!copy)
+                return log_oom();
+        for (char *end = copy; end; ) {
+                end = strchr(end, '/');
+                if (end)
+                        *end = 0;
+                if ((end || is_directory) && fstatat(d->parent_fd, copy, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+                    S_ISLNK(st.st_mode)) {
+                        _cleanup_free_ char *safe = text_for_message(copy, 1024);
+
+                        return log_error(-ELOOP,
+                                         "--download=%s: '%s' is a link here, and nothing is written through links; "
+                                         "remove it, or write --download=PATH:DEST with another DEST",
+                                         d->path, safe ?: "");
+                }
+                if (end)
+                        *end++ = '/';
+        }
+        return 0;
 }
 
 /* Rewrites the entry for its destination. Returns 1, 0 if it is left out, -errno after a message. */
@@ -151,9 +208,12 @@ static int entry_unpack(Unpacker *u, struct archive_entry *e) {
         r = entry_check(u, e, index, inner, name);
         if (r <= 0)
                 return r;
-        if (sym_archive_write_header(u->disk, e) < ARCHIVE_WARN)
-                return disk_failed(u, index, name);
-        return has_contents ? contents_copy(u, index, name) : 0;
+        r = way_check(u, index, name, sym_archive_entry_filetype(e) == AE_IFDIR);
+        if (r < 0)
+                return r;
+        if (has_contents)
+                return file_unpack(u, e, index, name);
+        return sym_archive_write_header(u->disk, e) < ARCHIVE_WARN ? disk_failed(u, index, name) : 0;
 }
 
 static la_ssize_t stream_read(struct archive *a, void *userdata, const void **ret) {

@@ -60,6 +60,16 @@ test_upload_into_a_detached_job() {
         assert_eq "$(rnx log "$id")" "$(as_user alice sh -c 'cd in/tree && sha256sum random')"
 }
 
+test_upload_interrupted() {
+        local said
+
+        as_user alice truncate -s 8G in/huge
+        said=$(on_terminal alice Uploading '' rnx run --upload=in/huge true)
+        as_user alice rm in/huge
+        assert_match "$said" ' code 130$'
+        assert_no_match "$said" 'archive'
+}
+
 test_upload_refusals() {
         local before id
 
@@ -115,6 +125,34 @@ test_download_replaces() {
         as_user alice sh -c 'echo old >out/x; chmod 600 out/x'
         rnx run --download=x:out/ sh -c 'echo new >x'
         assert_eq "$(as_user alice cat out/x)" new
+}
+
+is_coming() {
+        [ -n "$(as_user alice sh -c 'ls -d out/.rnx-download-* 2>/dev/null')" ]
+}
+
+# What was there stays until the new is complete. The file has no end, as far as a test is concerned.
+test_download_broken_off() {
+        local id
+
+        as_user alice sh -c 'echo old >out/x'
+        as_user alice sh -c 'rnx run --download=x:out/ truncate -s 500G x; echo "code $?"' >"/tmp/broken-$$" 2>&1 &
+        wait_until 20 is_coming
+        assert_eq "$(as_user alice cat out/x)" old
+        id=$(rnx list --limit 1 --no-legend | cut -d' ' -f1)
+        rnx stop "$id"
+        wait $!
+        assert_match "$(cat "/tmp/broken-$$")" '^rnx: the download broke off'
+        rm "/tmp/broken-$$"
+        assert_eq "$(as_user alice sh -c 'cat out/x; ls -A out')" $'old\nx'
+}
+
+test_download_keeps_links_of_the_user() {
+        as_user alice sh -c 'mkdir -p real out/out; ln -s ../../real out/out/data; echo mine >real/x'
+        assert_exit 125 rnx run --download=out:out/ sh -c 'mkdir -p out/data; echo new >out/data/x'
+        assert_one_line "$output"
+        assert_match "$output" "^rnx: --download=out: 'out/data' is a link here, and nothing is written through links"
+        assert_eq "$(as_user alice sh -c 'cat real/x; readlink out/out/data')" $'mine\n../../real'
 }
 
 test_download_also_from_a_failed_job() {
