@@ -336,6 +336,9 @@ static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " does not run",
                                          j->record->id);
         r = job_kill(j, signo);
+        if (r == -EBUSY)
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
+                                        "too many signals are on their way already; try again later");
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 

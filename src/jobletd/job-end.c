@@ -19,6 +19,7 @@
 #include "unit.h"
 
 #define WAITERS_MAX 256U
+#define RETRY_USEC (2 * USEC_PER_SEC)
 
 /* Answers the call that submitted the job, once. */
 void job_answer_run(Job *j, const char *error_name, const char *error_text) {
@@ -202,6 +203,44 @@ static int read_unit_property(sd_bus_message *m, const char *name, void *userdat
         return sd_bus_message_skip(m, "v");
 }
 
+/* Whether the reply tells something of the unit, be it that there is none. Other errors, such as a limit of
+ * the bus or a timeout, tell nothing. */
+static bool was_answered(sd_bus_message *m) {
+        static const char *const names[] = {
+                "org.freedesktop.systemd1.NoSuchUnit",
+                SD_BUS_ERROR_UNKNOWN_OBJECT,
+                SD_BUS_ERROR_UNKNOWN_INTERFACE,
+                SD_BUS_ERROR_UNKNOWN_PROPERTY,
+        };
+
+        if (!sd_bus_message_is_method_error(m, NULL))
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (sd_bus_message_is_method_error(m, names[i]))
+                        return true;
+        return false;
+}
+
+static void call_for_end(Job *j);
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        call_for_end(userdata);
+        return 0;
+}
+
+/* Without an answer nothing is concluded: the unit may run still. */
+static void retry_later(Job *j, const char *what, const char *error) {
+        int r;
+
+        log_warning("%s %s, trying again: %s", what, j->live->unit, error);
+        j->live->retry_source = sd_event_source_disable_unref(j->live->retry_source);
+        r = sd_event_add_time_relative(j->manager->event, &j->live->retry_source, CLOCK_MONOTONIC, RETRY_USEC,
+                                       0, on_retry, j);
+        if (r < 0)
+                log_error_errno(r, "Failed to look after %s, its end is noticed at the next start only: %m",
+                                j->live->unit);
+}
+
 static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
         Ending ending = { .unit_cpu_usec = UINT64_MAX,
@@ -212,7 +251,11 @@ static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *r
         bool found;
         int r;
 
-        j->live->slot = sd_bus_slot_unref(j->live->slot);
+        job_drop_call(j);
+        if (!was_answered(m)) {
+                retry_later(j, "Failed to ask for the properties of", sd_bus_message_get_error(m)->message);
+                return 1;
+        }
         if (!sd_bus_message_is_method_error(m, NULL)) {
                 r = bus_dictionary_read(m, read_unit_property, &unit, NULL);
                 if (r < 0)
@@ -230,19 +273,20 @@ static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *r
 void job_on_stopped(Job *j, bool unit_is_loaded) {
         _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
         bool found;
-        int r;
 
         job_drop_relay(j);
+        job_drop_call(j);
         read_outcome(j, &outcome, &found);
         j->live->was_failed = unit_is_loaded && !(found && outcome.notice.event == RELAY_EXITED && outcome.notice.code == 0 && outcome_is_conclusive(&outcome));
 
+        if (!found && j->live->start_error) {
+                job_fail_setup(j, j->live->start_error);
+                return;
+        }
         if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
                 j->phase = JOB_INQUIRING;
-                r = unit_get_all(j->manager->bus, j->live->unit, "org.freedesktop.systemd1.Service",
-                                 on_unit_properties, j, &j->live->slot);
-                if (r >= 0)
-                        return;
-                log_warning_errno(r, "Failed to ask for the properties of %s, ignoring: %m", j->live->unit);
+                call_for_end(j);
+                return;
         }
 
         conclude(j, &(Ending) {
@@ -258,11 +302,12 @@ static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret
         const char *path;
         int r;
 
-        j->live->slot = sd_bus_slot_unref(j->live->slot);
+        job_drop_call(j);
+        if (!was_answered(m)) {
+                retry_later(j, "Failed to stop", sd_bus_message_get_error(m)->message);
+                return 1;
+        }
         if (sd_bus_message_is_method_error(m, NULL)) {
-                if (!sd_bus_message_is_method_error(m, "org.freedesktop.systemd1.NoSuchUnit"))
-                        log_warning("Failed to stop %s, ignoring: %s", j->live->unit,
-                                    sd_bus_message_get_error(m)->message);
                 job_on_stopped(j, /* unit_is_loaded= */ false);
                 return 1;
         }
@@ -277,18 +322,26 @@ static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret
         return 1;
 }
 
-void job_stop_unit(Job *j) {
+/* The call that the phase of j asks for. */
+static void call_for_end(Job *j) {
+        Manager *m = j->manager;
         int r;
 
+        if (j->phase == JOB_STOPPING)
+                r = unit_stop(m->bus, m->calls, j->live->unit, on_reply_of_stop, j, &j->live->call);
+        else
+                r = unit_get_all(m->bus, m->calls, j->live->unit, "org.freedesktop.systemd1.Service",
+                                 on_unit_properties, j, &j->live->call);
+        if (r < 0)
+                retry_later(j, "Failed to call systemd for", strerror(-r));
+}
+
+void job_stop_unit(Job *j) {
         if (j->phase >= JOB_STOPPING)
                 return;
         j->phase = JOB_STOPPING;
         job_drop_call(j);
-        r = unit_stop(j->manager->bus, j->live->unit, on_reply_of_stop, j, &j->live->slot);
-        if (r < 0) {
-                log_error_errno(r, "Failed to stop %s: %m", j->live->unit);
-                job_on_stopped(j, /* unit_is_loaded= */ false);
-        }
+        call_for_end(j);
 }
 
 int job_repeat(Job *j, sd_bus_message *run) {

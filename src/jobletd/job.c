@@ -12,6 +12,7 @@
 #include "unit.h"
 
 #define SAVE_AGAIN_USEC USEC_PER_SEC
+#define KILLS_WAITING_MAX 64U
 
 int job_path(uint64_t id, char **ret) {
         return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
@@ -33,12 +34,14 @@ JobLive* job_live_free(JobLive *l) {
         safe_close(l->relay_fd);
         plan_free(l->plan);
         relay_go_done(&l->go);
-        sd_bus_slot_unref(l->slot);
+        sd_event_source_disable_unref(l->retry_source);
+        call_free(l->call);
         sd_bus_message_unref(l->run);
         for (size_t i = 0; i < l->n_waiters; i++)
                 sd_bus_message_unref(l->waiters[i]);
         free(l->waiters);
         relay_notice_done(&l->notice);
+        free(l->start_error);
         free(l->start_job);
         free(l->stop_job);
         free(l->unit);
@@ -84,11 +87,7 @@ void job_drop_relay(Job *j) {
 
 /* The call to PID 1 under way is answered, or of no interest any more. */
 void job_drop_call(Job *j) {
-        j->live->slot = sd_bus_slot_unref(j->live->slot);
-        if (j->live->start_pending) {
-                j->live->start_pending = false;
-                j->manager->n_starting--;
-        }
+        j->live->call = call_free(j->live->call);
 }
 
 /* What is needed only until the command runs. */
@@ -312,10 +311,11 @@ static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *re
         job_drop_call(j);
         if (error) {
                 log_error("Failed to start %s: %s", j->live->unit, error->message);
-                job_fail_setup(j, error->message);
+                /* If there was no answer in time it may start still */
+                j->live->start_error = strdup(error->message ?: error->name);
+                job_stop_unit(j);
         } else if (sd_bus_message_read(m, "o", &path) >= 0)
                 j->live->start_job = strdup(path); /* without it only the quickest failures go by unnoticed until the relay is gone */
-        manager_dispatch_starts(j->manager);
         return 1;
 }
 
@@ -332,15 +332,14 @@ void job_start(Job *j) {
 
         r = setsockopt(j->live->relay_fd, SOL_SOCKET, SO_PASSCRED, &(int) { 1 }, sizeof(int)) < 0 ? -errno : watch_relay(j);
         if (r >= 0)
-                r = unit_start(j->manager->bus, j->live->plan, theirs, on_reply_of_start, j, &j->live->slot);
+                r = unit_start(j->manager->bus, j->manager->calls, j->live->plan, theirs, on_reply_of_start, j,
+                               &j->live->call);
         if (r < 0) {
                 log_error_errno(r, "Failed to start %s: %m", j->live->unit);
                 job_fail_setup(j, strerror(-r));
                 return;
         }
         j->phase = JOB_STARTING;
-        j->live->start_pending = true;
-        j->manager->n_starting++;
 }
 
 int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
@@ -415,7 +414,8 @@ int job_kill(Job *j, int signo) {
         _cleanup_free_ char *packet = NULL;
 
         if (j->live->relay_fd < 0)
-                return unit_kill(j->manager->bus, j->live->unit, signo, on_killed, NULL, NULL);
+                return calls_waiting(j->manager->calls) >= KILLS_WAITING_MAX ? -EBUSY :
+                        unit_kill(j->manager->bus, j->manager->calls, j->live->unit, signo, on_killed, NULL, NULL);
         if (asprintf(&packet, "signal %d", signo) < 0)
                 return -ENOMEM;
         return relay_send(j->live->relay_fd, packet);

@@ -5,7 +5,7 @@
  *
  *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──► STOPPING ── no process left ──► INQUIRING ──► SETTLED
  *
- * WAITING   accepted, the record is written, its unit not yet asked for (see STARTS_IN_FLIGHT_MAX)
+ * WAITING   accepted, the record is written, its unit not yet asked for (see CALLS_START_MAX)
  * STARTING  PID 1 sets up the unit; its relay has not said "started" yet
  * LIVE      the command runs
  * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left
@@ -40,7 +40,7 @@ typedef struct JobLive {
         RelayGo go;          /* descriptors of the client's, handed to the relay */
         char *start_job;     /* object path of the start job of PID 1 */
         sd_bus_message *run; /* the call that submitted it, unanswered */
-        bool start_pending;  /* StartTransientUnit has no reply yet */
+        char *start_error;   /* what PID 1 said instead of starting it */
         bool resumed;        /* found when the daemon started */
 
         /* While it lives */
@@ -52,7 +52,8 @@ typedef struct JobLive {
         /* While it ends */
         char *stop_job; /* object path of the stop job of PID 1 */
         bool was_failed; /* PID 1 keeps the failed unit until it is reset */
-        sd_bus_slot *slot; /* the one call to PID 1 under way */
+        Call *call; /* the one call to PID 1 under way */
+        sd_event_source *retry_source; /* the one that failed is made again */
 
         /* Calls of Wait() and Describe() without a reply */
         sd_bus_message **waiters;

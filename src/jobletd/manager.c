@@ -145,7 +145,7 @@ void manager_remove_job(Manager *m, Job *j) {
 void manager_dispatch_starts(Manager *m) {
         /* The waiting ones are among the newest; none of them, and this is one look */
         for (size_t i = m->n_jobs > JOBS_LIVE_MAX ? m->n_jobs - JOBS_LIVE_MAX : 0;
-             i < m->n_jobs && m->n_starting < STARTS_IN_FLIGHT_MAX; i++)
+             i < m->n_jobs && calls_may_start(m->calls); i++)
                 if (m->jobs[i]->phase == JOB_WAITING)
                         job_start(m->jobs[i]);
 }
@@ -223,6 +223,10 @@ static int match_job_removed(sd_bus_message *message, void *userdata, sd_bus_err
         return 0;
 }
 
+static void on_room(void *userdata) {
+        manager_dispatch_starts(userdata);
+}
+
 static int connect_bus(Manager *m) {
         int r;
 
@@ -239,6 +243,9 @@ static int connect_bus(Manager *m) {
                                       "org.freedesktop.systemd1.Manager", "JobRemoved", match_job_removed, NULL, m);
         if (r < 0)
                 return log_error_errno(r, "Failed to watch the jobs of systemd: %m");
+        r = calls_new(m->bus, on_room, m, &m->calls);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up the calls to systemd: %m");
         r = authority_new(m->bus, &m->authority);
         if (r < 0)
                 return r;
@@ -285,6 +292,7 @@ Manager* manager_free(Manager *m) {
                 job_free(m->jobs[i]);
         free(m->jobs);
         sd_event_source_disable_unref(m->save_timer);
+        calls_free(m->calls);
         authority_free(m->authority);
         sd_bus_flush_close_unref(m->bus);
         runtime_free(m->current_runtime);
@@ -311,6 +319,14 @@ static pid_t read_main_pid(Manager *m, const char *unit_path) {
         return (pid_t) pid;
 }
 
+static int on_leftover_stopped(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (error)
+                log_warning("Failed to stop the unit of a job that is over, ignoring: %s", error->message);
+        return 1;
+}
+
 static int resume_unit(Manager *m, const char *unit, const char *active_state, const char *unit_path) {
         bool lives = strcmp(active_state, "active") == 0 || strcmp(active_state, "activating") == 0;
         uint64_t id;
@@ -323,7 +339,10 @@ static int resume_unit(Manager *m, const char *unit, const char *active_state, c
                 job_resume(j, true, lives, lives ? read_main_pid(m, unit_path) : 0);
         else if (strcmp(active_state, "failed") == 0)
                 return unit_reset_failed(m->bus, unit); /* settled, but the daemon ended before it could say so */
-        else if (!j)
+        else if (j && lives) {
+                log_warning("%s runs although its job is over, stopping it", unit);
+                return unit_stop(m->bus, m->calls, unit, on_leftover_stopped, NULL, NULL);
+        } else if (!j)
                 log_warning("%s runs but there is no record of it, leaving it alone", unit);
         return 0;
 }

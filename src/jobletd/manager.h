@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "authority.h"
+#include "calls.h"
 #include "settings.h"
 #include "job-files.h"
 #include "plan.h"
@@ -17,12 +18,12 @@ typedef struct Job Job;
 
 #define JOBS_LIVE_MAX 3000U           /* below the 4096 streams that journald serves up to systemd 257, with two per job in mind: see LIVE_PER_OWNER_MAX */
 #define JOBS_LIVE_PER_OWNER_MAX 1000U
-#define STARTS_IN_FLIGHT_MAX 48U      /* dbus-daemon allows 128 calls that wait for a reply, per connection */
 
 typedef struct Manager {
         sd_event *event;
         sd_bus *bus;
         Authority *authority;
+        Calls *calls;
         Store *store;
 
         Settings settings;
@@ -36,7 +37,6 @@ typedef struct Manager {
         Job **jobs;
         size_t n_jobs;
         unsigned n_live;      /* not settled yet */
-        unsigned n_starting;  /* StartTransientUnit calls without a reply */
         uint64_t last_id;
         uint64_t id_ceiling;  /* what /var/lib/joblet/next-id says */
 
@@ -63,7 +63,7 @@ int manager_allocate_id(Manager *m, uint64_t *ret);
 int manager_add_job(Manager *m, Job *j);
 void manager_remove_job(Manager *m, Job *j);
 
-/* Starts jobs that wait for one of the places of STARTS_IN_FLIGHT_MAX. */
+/* Starts jobs that wait for one of the places of CALLS_START_MAX. */
 void manager_dispatch_starts(Manager *m);
 
 uint64_t now_realtime(void);

@@ -11,7 +11,6 @@
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
-#define CALL_TIMEOUT_USEC (90 * USEC_PER_SEC)
 
 static int append_strings(sd_bus_message *m, const Property *property) {
         return sd_bus_message_append_strv(m, (char**) property->strings);
@@ -195,8 +194,8 @@ static int append_exec(sd_bus_message *m, const Plan *p) {
         return r;
 }
 
-int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback,
-               void *userdata, sd_bus_slot **ret) {
+int unit_start(sd_bus *bus, Calls *calls, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback,
+               void *userdata, Call **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_free_ Property *properties = NULL;
         size_t n = 0;
@@ -226,19 +225,29 @@ int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handl
                 r = sd_bus_message_append(m, "a(sa(sv))", 0);
         if (r < 0)
                 return r;
-        return sd_bus_call_async(bus, ret, m, callback, userdata, CALL_TIMEOUT_USEC);
+        return calls_add(calls, m, callback, userdata, ret);
 }
 
-int unit_stop(sd_bus *bus, const char *unit, sd_bus_message_handler_t callback, void *userdata,
-              sd_bus_slot **ret) {
-        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit",
-                                        callback, userdata, "ss", unit, "replace");
+int unit_stop(sd_bus *bus, Calls *calls, const char *unit, sd_bus_message_handler_t callback, void *userdata,
+              Call **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ss", unit, "replace");
+        return r < 0 ? r : calls_add(calls, m, callback, userdata, ret);
 }
 
-int unit_kill(sd_bus *bus, const char *unit, int signo, sd_bus_message_handler_t callback, void *userdata,
-              sd_bus_slot **ret) {
-        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit",
-                                        callback, userdata, "ssi", unit, "all", (int32_t) signo);
+int unit_kill(sd_bus *bus, Calls *calls, const char *unit, int signo, sd_bus_message_handler_t callback,
+              void *userdata, Call **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ssi", unit, "all", (int32_t) signo);
+        return r < 0 ? r : calls_add(calls, m, callback, userdata, ret);
 }
 
 int unit_reset_failed(sd_bus *bus, const char *unit) {
@@ -254,16 +263,19 @@ int unit_reset_failed(sd_bus *bus, const char *unit) {
         return r < 0 ? r : sd_bus_send(bus, m, NULL);
 }
 
-int unit_get_all(sd_bus *bus, const char *unit, const char *interface, sd_bus_message_handler_t callback,
-                 void *userdata, sd_bus_slot **ret) {
+int unit_get_all(sd_bus *bus, Calls *calls, const char *unit, const char *interface,
+                 sd_bus_message_handler_t callback, void *userdata, Call **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_free_ char *path = NULL;
         int r;
 
         r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
-        if (r < 0)
-                return r;
-        return sd_bus_call_method_async(bus, ret, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties",
-                                        "GetAll", callback, userdata, "s", interface);
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, path,
+                                                   "org.freedesktop.DBus.Properties", "GetAll");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", interface);
+        return r < 0 ? r : calls_add(calls, m, callback, userdata, ret);
 }
 
 int unit_list_jobs(sd_bus *bus, sd_bus_message **ret, sd_bus_error *error) {

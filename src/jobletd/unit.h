@@ -2,33 +2,34 @@
 #pragma once
 
 /* Units of PID 1: one plan becomes one StartTransientUnit call, and back comes what became of it. All
- * calls are asynchronous; the callbacks are those of sd_bus_call_async(). Nobody subscribes to the
+ * calls are asynchronous and go through calls.h. Nobody subscribes to the
  * signals of all units: PID 1 sends JobRemoved for the jobs that a client queued itself. */
 
 #include <systemd/sd-bus.h>
 
+#include "calls.h"
 #include "plan.h"
 
 /* Starts the unit of plan with stdin_fd as standard input of its main process. The reply carries the
  * object path of the start job. */
-int unit_start(sd_bus *bus, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback,
-               void *userdata, sd_bus_slot **ret);
+int unit_start(sd_bus *bus, Calls *calls, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback,
+               void *userdata, Call **ret);
 
 /* Queues a stop job, whose removal says that no process of the unit is left. The reply is an error
  * (NoSuchUnit) if it is gone already. */
-int unit_stop(sd_bus *bus, const char *unit, sd_bus_message_handler_t callback, void *userdata,
-              sd_bus_slot **ret);
+int unit_stop(sd_bus *bus, Calls *calls, const char *unit, sd_bus_message_handler_t callback, void *userdata,
+              Call **ret);
 
 /* Sends a signal to all processes of the unit but the relay, which passes SIGTERM on by ending in order. */
-int unit_kill(sd_bus *bus, const char *unit, int signo, sd_bus_message_handler_t callback, void *userdata,
-              sd_bus_slot **ret);
+int unit_kill(sd_bus *bus, Calls *calls, const char *unit, int signo, sd_bus_message_handler_t callback,
+              void *userdata, Call **ret);
 
 /* Makes PID 1 forget a failed unit; nobody waits for it. */
 int unit_reset_failed(sd_bus *bus, const char *unit);
 
 /* Reads all properties of one interface of a unit that is loaded; the reply carries a{sv}. */
-int unit_get_all(sd_bus *bus, const char *unit, const char *interface, sd_bus_message_handler_t callback,
-                 void *userdata, sd_bus_slot **ret);
+int unit_get_all(sd_bus *bus, Calls *calls, const char *unit, const char *interface,
+                 sd_bus_message_handler_t callback, void *userdata, Call **ret);
 
 /* The units of jobs that PID 1 knows: a(ssssssouso), as ListUnits(). Blocks: for the start of the daemon
  * only. */
