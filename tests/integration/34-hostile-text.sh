@@ -31,10 +31,10 @@ test_names_in_messages() {
         assert_match "$output" 'is a FIFO'
         as_user alice rm -r evil
         in_machine bash -c $'mkdir -p /root/evil/bin && printf "home = /x\\e[2J/bin\\nversion = 3\\n" >/root/evil/pyvenv.cfg && mkfifo /root/evil/$\'\\e[2Jfifo\''
-        assert_exit 0 in_machine rnx runtime import /root/evil --name=python-evil -o /root/out
+        assert_exit 0 in_machine rnx runtime import /root/evil --name=python-evil -o /root/evil-out
         no_escape "$output"
         assert_match "$output" 'a special file'
-        in_machine rm -r /root/evil /root/out
+        in_machine rm -r /root/evil /root/evil-out
 }
 
 test_bytes_that_are_no_text() {
