@@ -13,6 +13,9 @@
 #include "cleanup.h"
 
 #define CHECKS_MAX 256U
+/* Questions that may wait for a person, or for an agent of hers that never answers: nobody can have all of them. */
+#define DIALOGS_MAX 32U
+#define DIALOGS_OF_UID_MAX 4U
 #define SENDERS_MAX 16U
 
 typedef struct Sender {
@@ -26,6 +29,8 @@ typedef struct Check {
         sd_bus_message *message;
         char *action;
         sd_bus_slot *slot;
+        uid_t uid;
+        bool dialog; /* polkit may ask somebody */
         bool answered, authorized, challenge;
         int failure; /* negative errno of the question itself */
 } Check;
@@ -168,8 +173,20 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         return 1;
 }
 
+/* Whether a person may be asked on behalf of this user. Beyond the limit polkit decides without. */
+static bool may_open_dialog(const Authority *a, uid_t uid) {
+        unsigned n = 0, n_of_uid = 0;
+
+        for (const Check *c = a->checks; c; c = c->next)
+                if (c->dialog && !c->answered) {
+                        n++;
+                        n_of_uid += c->uid == uid;
+                }
+        return n < DIALOGS_MAX && n_of_uid < DIALOGS_OF_UID_MAX;
+}
+
 static int append_question(sd_bus_message *q, sd_bus_message *m, const char *action,
-                           const char *const *details) {
+                           const char *const *details, bool dialog) {
         int r;
 
         r = sd_bus_message_append(q, "(sa{sv})s", "system-bus-name", 1, "name", "s",
@@ -187,13 +204,14 @@ static int append_question(sd_bus_message *q, sd_bus_message *m, const char *act
         r = sd_bus_message_close_container(q);
         if (r < 0)
                 return r;
-        return sd_bus_message_append(q, "us", (uint32_t) (sd_bus_message_get_allow_interactive_authorization(m) > 0), "");
+        return sd_bus_message_append(q, "us", (uint32_t) dialog, "");
 }
 
-static int ask(Authority *a, sd_bus_message *m, const char *action, const char *const *details,
+static int ask(Authority *a, sd_bus_message *m, uid_t uid, const char *action, const char *const *details,
                sd_bus_error *error) {
         _cleanup_(check_freep) Check *c = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *q = NULL;
+        bool dialog = sd_bus_message_get_allow_interactive_authorization(m) > 0 && may_open_dialog(a, uid);
         int r;
 
         if (a->n_checks >= CHECKS_MAX)
@@ -205,14 +223,20 @@ static int ask(Authority *a, sd_bus_message *m, const char *action, const char *
                                            "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
         if (r < 0)
                 return r;
-        r = append_question(q, m, action, details);
+        r = append_question(q, m, action, details, dialog);
         if (r < 0)
                 return r;
 
         c = malloc(sizeof *c);
         if (!c)
                 return -ENOMEM;
-        *c = (Check) { .authority = a, .message = sd_bus_message_ref(m), .next = a->checks };
+        *c = (Check) {
+                .authority = a,
+                .message = sd_bus_message_ref(m),
+                .next = a->checks,
+                .uid = uid,
+                .dialog = dialog,
+        };
         a->checks = c;
         a->n_checks++;
         c->action = strdup(action);
@@ -259,5 +283,5 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
                         return 1;
                 return deny(c, action, error);
         }
-        return ask(a, m, action, details, error);
+        return ask(a, m, uid, action, details, error);
 }

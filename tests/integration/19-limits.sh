@@ -193,4 +193,18 @@ test_unit_of_a_job_that_is_over() {
         assert_record "$id" state COMPLETED
 }
 
+# Somebody whose agent never answers holds up nobody else.
+test_questions_that_nobody_answers() {
+        local burst
+
+        in_machine sh -c 'rm -f /run/hold && mkfifo /run/hold && chmod 666 /run/hold'
+        as_user carol sh -c 'exec burst --agent --hold 8 run 40 true <>/run/hold >burst.said 2>&1' &
+        burst=$!
+        wait_until 60 in_machine grep -q sent /home/carol/burst.said
+        assert_exit 0 as_user bob timeout 30 rnx run true
+        in_machine pkill -f burst
+        wait "$burst" || :
+        in_machine sh -c 'rm /run/hold /home/carol/burst.said'
+}
+
 run_tests "$@"
