@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -89,10 +90,30 @@ _Noreturn static void execute(char **argv, int stdin_fd, int stdout_fd, int stde
         _exit(127);
 }
 
+/* Whether execvp() found something of that name: then it is not the name that is missing. */
+static bool is_there(const char *name) {
+        const char *path = getenv("PATH") ?: "";
+
+        if (strchr(name, '/'))
+                return access(name, F_OK) >= 0;
+        for (const char *p = path, *end; *p; p = end + (*end == ':')) {
+                _cleanup_free_ char *file = NULL;
+
+                end = p + strcspn(p, ":");
+                if (asprintf(&file, "%.*s/%s", (int) (end - p), p, name) < 0) {
+                        file = NULL;
+                        return false;
+                }
+                if (access(file, X_OK) >= 0)
+                        return true;
+        }
+        return false;
+}
+
 static int describe_exec_error(const char *name, int error, char **reterr_message) {
         _cleanup_free_ char *shown = text_for_message(name, NAME_MAX_MESSAGE);
 
-        if (error == ENOENT && strchr(name, '/') && access(name, F_OK) >= 0)
+        if (error == ENOENT && *name && is_there(name))
                 return message_set(reterr_message, 126,
                                    "cannot execute %s: its interpreter does not exist here", shown ?: "?");
         if (error == ENOENT || error == ENOTDIR)

@@ -55,6 +55,16 @@ test_exit_code_of_a_signal() {
         assert_exit 139 rnx run sh -c 'kill -SEGV $$'
 }
 
+# The usual end of a virtual environment that was moved.
+test_command_whose_interpreter_is_missing() {
+        as_user alice sh -c 'printf "#!/moved/away/python\n" >tool && chmod 755 tool'
+        assert_exit 126 rnx run --upload=tool --env=PATH=/work:/usr/bin:/bin tool
+        assert_match "$output" 'cannot execute tool: its interpreter does not exist here'
+        assert_exit 126 rnx run --upload=tool ./tool
+        assert_exit 127 rnx run --upload=tool tool
+        as_user alice rm tool
+}
+
 test_command_not_found() {
         local before
 
