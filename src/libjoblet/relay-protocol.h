@@ -66,6 +66,9 @@ typedef struct RelayGo {
                 .upload_fd = -EBADF, .download_fd = -EBADF, .outcome_fd = -EBADF, .upload_max = UINT64_MAX,  \
         }
 
+/* The name of an entry in the stream of a download that is no file: a line for each that is not in it as it should be. */
+#define TRANSFER_PROBLEMS "problems"
+
 void relay_go_done(RelayGo *go);
 int relay_go_send(int fd, const RelayGo *go);
 /* Interprets a packet with the descriptors received beside it; takes ownership of all of them, also on

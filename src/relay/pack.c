@@ -44,6 +44,8 @@ static int pack_file(Pack *p, int dir_fd, const char *file, const char *name) {
                 return leave_out(p, name, "it was replaced meanwhile");
 
         entry_from_stat(&e, TAR_FILE, name, &st);
+        if (e.size == 0 && read(fd, p->block, 1) > 0)
+                return leave_out(p, name, "the kernel does not tell its size; copy it to another file in the job");
         r = tar_writer_header(p->writer, &e);
         for (uint64_t left = e.size; r >= 0 && left > 0;) {
                 ssize_t n = read(fd, p->block, left < BLOCK ? (size_t) left : BLOCK);

@@ -8,6 +8,7 @@
 
 #include "pack.h"
 #include "relay.h"
+#include "strv.h"
 #include "text.h"
 #include "unpack.h"
 
@@ -54,7 +55,8 @@ int transfer_upload(Relay *r, char **reterr_message) {
 
 typedef struct Download {
         Relay *relay;
-        unsigned n_problems;
+        char **problems;
+        unsigned n_problems; /* more than there are lines, if need be */
 } Download;
 
 static int download_write(void *userdata, const void *data, size_t size) {
@@ -83,9 +85,30 @@ static void download_problem(void *userdata, const char *name, const char *why) 
         Download *d = userdata;
         const char *path = strchr(name, '/');
 
-        if (d->n_problems++ < PROBLEMS_MAX)
-                relay_log(d->relay, LOG_WARNING, "not in the download, or not all of it: %s: %s",
-                          path ? path + 1 : name, why);
+        path = path ? path + 1 : name;
+        if (d->n_problems++ >= PROBLEMS_MAX)
+                return;
+        relay_log(d->relay, LOG_WARNING, "not in the download, or not all of it: %s: %s", path, why);
+        /* Without memory the client hears of it all the same, but not what it was. */
+        (void) strv_extendf(&d->problems, "%s: %s", path, why);
+}
+
+/* The last entry, for the client to tell: what could not be packed. */
+static int download_problems(Download *d, TarWriter *writer) {
+        _cleanup_free_ char *text = NULL;
+        TarEntry e = { .type = TAR_FILE, .name = (char*) TRANSFER_PROBLEMS, .mode = 0600 };
+        int q;
+
+        if (d->n_problems == 0)
+                return 0;
+        if (d->n_problems > PROBLEMS_MAX && strv_extendf(&d->problems, "and %u more", d->n_problems - PROBLEMS_MAX) < 0)
+                return -ENOMEM;
+        text = strv_join(d->problems, "\n");
+        if (!text)
+                return -ENOMEM;
+        e.size = strlen(text);
+        q = tar_writer_header(writer, &e);
+        return q < 0 ? q : tar_writer_data(writer, text, e.size);
 }
 
 /* The last component of a path, whatever its spelling. */
@@ -142,7 +165,10 @@ void transfer_download(Relay *r) {
         for (char **path = r->go.download; q >= 0 && path && *path; path++)
                 q = download_one(&d, &writer, index++, *path);
         if (q >= 0)
+                q = download_problems(&d, &writer);
+        if (q >= 0)
                 q = tar_writer_end(&writer);
+        strv_free(d.problems);
         /* Without its end mark the client knows that the archive is not complete. */
         if (q < 0 && q != -EPIPE)
                 relay_log(r, LOG_ERR, "the download broke off: %s",

@@ -12,12 +12,14 @@
 #include "archive-dl.h"
 #include "download.h"
 #include "entry-name.h"
+#include "relay-protocol.h"
 #include "rnx.h"
 #include "text.h"
 
 #define BLOCK (256U * 1024U)
 #define END_MARK 1024U /* zero bytes at the end of a tar stream; libarchive does not insist on them */
 #define COMPLAINTS_MAX 20U
+#define PROBLEMS_SIZE_MAX (256U * 1024U)
 
 #define DISK_FLAGS                                                                                           \
         (ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SPARSE |                              \
@@ -33,12 +35,14 @@ typedef struct Unpacker {
         size_t current; /* the download that disk writes to, n_downloads: none yet */
         bool *arrived;
         unsigned n_complaints;
+        bool incomplete; /* something was left out, and that was said */
 } Unpacker;
 
 /* "rnx: --download=PATH: 'NAME' ...": of the job's making, and so are the names. */
 static void complain(Unpacker *u, size_t index, const char *name, const char *what) {
         _cleanup_free_ char *safe = text_for_message(name ?: "", 1024);
 
+        u->incomplete = true;
         if (u->n_complaints++ < COMPLAINTS_MAX)
                 (void) log_error(0, "--download=%s: '%s' %s, left out", u->run->downloads[index].path,
                                  safe ?: "", what);
@@ -181,6 +185,32 @@ static int entry_check(Unpacker *u, struct archive_entry *e, size_t index, const
         return 1;
 }
 
+/* What the relay could not pack, one in a line: it comes with the files. */
+static int problems_print(Unpacker *u) {
+        _cleanup_free_ char *text = NULL;
+        const void *block;
+        la_int64_t offset;
+        size_t size, n = 0;
+        char *rest;
+        int r;
+
+        text = calloc(1, PROBLEMS_SIZE_MAX + 1);
+        if (!text)
+                return log_oom();
+        while ((r = sym_archive_read_data_block(u->tar, &block, &size, &offset)) == ARCHIVE_OK && n < PROBLEMS_SIZE_MAX) {
+                if (size > PROBLEMS_SIZE_MAX - n)
+                        size = PROBLEMS_SIZE_MAX - n;
+                memcpy(text + n, block, size);
+                n += size;
+        }
+        rest = text;
+        for (char *line; (line = strsep(&rest, "\n"));)
+                if (*line)
+                        (void) log_error(0, "not in the download, or not all of it: %s", line);
+        u->incomplete = true;
+        return 0;
+}
+
 static int entry_unpack(Unpacker *u, struct archive_entry *e) {
         const char *given = sym_archive_entry_pathname(e) ?: sym_archive_entry_pathname_utf8(e), *inner;
         _cleanup_free_ char *name = NULL;
@@ -188,6 +218,8 @@ static int entry_unpack(Unpacker *u, struct archive_entry *e) {
         bool has_contents;
         int r;
 
+        if (given && strcmp(given, TRANSFER_PROBLEMS) == 0)
+                return problems_print(u);
         r = given ? entry_name_parse(given, &index, &inner) : -EBADMSG;
         if (r < 0 || index >= u->run->n_downloads) {
                 _cleanup_free_ char *safe = text_for_message(given ?: "", 1024);
@@ -279,7 +311,7 @@ static int unpack(const Run *run, int fd) {
                 if (!u.arrived[i])
                         r = log_error(-ENOENT, "--download=%s: the job left no such file or directory",
                                       run->downloads[i].path);
-        return r < 0 ? r : 0;
+        return r < 0 ? r : u.incomplete ? -EIO : 0;
 }
 
 int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid) {

@@ -186,6 +186,18 @@ test_download_refusals() {
         assert_eq "$(detached alice true)" $((before + 1))
 }
 
+# What could not be fetched is said, and the exit status tells, too.
+test_download_that_is_not_complete() {
+        assert_exit 125 rnx run --download=d:out/ sh -c 'mkdir d && echo a >d/a && echo b >d/b && chmod 0 d/b && mkfifo d/fifo'
+        assert_match "$output" 'rnx: not in the download, or not all of it: d/b: Permission denied'
+        assert_match "$output" 'rnx: not in the download, or not all of it: d/fifo: '
+        assert_eq "$(as_user alice cat out/d/a)" a
+        assert_exit 3 rnx run --download=d:out/ sh -c 'mkdir d && echo b >d/b && chmod 0 d/b; exit 3'
+        assert_match "$output" 'd/b: Permission denied'
+        assert_exit 125 rnx run --download=/proc/version:out/ true
+        assert_match "$output" 'version: the kernel does not tell its size'
+}
+
 # What a hostile job leaves must not harm the client.
 test_hostile_download_is_harmless() {
         echo of the host | put /home/alice/victim
