@@ -9,6 +9,7 @@
 #include "package.h"
 #include "strv.h"
 #include "test.h"
+#include "directory-fixture.h"
 #include "tree-manifest.h"
 
 #define MANIFEST "name: t-one\nversion: '1'\n"
@@ -214,35 +215,17 @@ static void test_links(void **state) {
         check_link("t/t-one/other/x", "/etc/alternatives/x", true, "leaves the runtime");
 }
 
-typedef struct Fixture {
-        char root[64];
-        int fd;
-} Fixture;
-
 static int setup(void **state) {
-        Fixture *f = calloc(1, sizeof(Fixture));
+        Fixture *f = fixture_new();
 
-        assert_non_null(f);
-        strcpy(f->root, "/tmp/test-package-XXXXXX");
-        assert_non_null(mkdtemp(f->root));
-        f->fd = open(f->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert_true(f->fd >= 0);
         (void) umask(0022);
         assert_int_equal(setenv("TZ", "UTC", 1), 0);
         *state = f;
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f) {
-        return remove(path);
-}
-
 static int teardown(void **state) {
-        Fixture *f = *state;
-
-        assert_int_equal(nftw(f->root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-        close(f->fd);
-        free(f);
+        fixture_free(*state);
         return 0;
 }
 

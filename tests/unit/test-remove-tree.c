@@ -8,32 +8,22 @@
 #include "cleanup.h"
 #include "remove-tree.h"
 #include "test.h"
+#include "directory-fixture.h"
 
 #define DEEP 1000U /* a path far longer than PATH_MAX, and deeper than anybody recurses */
 
-typedef struct Fixture {
-        char root[64];
-        int fd;
-} Fixture;
-
 static int setup(void **state) {
-        Fixture *f = calloc(1, sizeof(Fixture));
-
-        assert_non_null(f);
-        strcpy(f->root, "/tmp/test-remove-tree-XXXXXX");
-        assert_non_null(mkdtemp(f->root));
-        f->fd = open(f->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert_true(f->fd >= 0);
-        *state = f;
+        *state = fixture_new();
         return 0;
 }
 
+/* Nothing is left in it. */
 static int teardown(void **state) {
         Fixture *f = *state;
 
-        assert_int_equal(rmdir(f->root), 0);
-        close(f->fd);
-        free(f);
+        assert_int_equal(rmdir(f->root), 0); /* only an empty one can be removed */
+        assert_int_equal(mkdir(f->root, 0700), 0);
+        fixture_free(f);
         return 0;
 }
 

@@ -9,35 +9,18 @@
 #include "cleanup.h"
 #include "settings.h"
 #include "test.h"
-
-typedef struct Fixture {
-        char root[64];
-        int fd;
-} Fixture;
+#include "directory-fixture.h"
 
 static int setup(void **state) {
-        Fixture *f = calloc(1, sizeof(Fixture));
+        Fixture *f = fixture_new();
 
-        assert_non_null(f);
-        strcpy(f->root, "/tmp/test-settings-XXXXXX");
-        assert_non_null(mkdtemp(f->root));
-        f->fd = open(f->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert_true(f->fd >= 0);
         assert_int_equal(mkdirat(f->fd, "jobletd.conf.d", 0755), 0);
         *state = f;
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f) {
-        return remove(path);
-}
-
 static int teardown(void **state) {
-        Fixture *f = *state;
-
-        assert_int_equal(nftw(f->root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-        close(f->fd);
-        free(f);
+        fixture_free(*state);
         return 0;
 }
 
