@@ -92,18 +92,6 @@ static int make_arguments(const LogQuery *q, char ***ret) {
         return 0;
 }
 
-static int reader_new(const LogQuery *query, uint64_t job, uid_t uid, int end_fd, Reader **ret) {
-        Reader *r = malloc(sizeof *r);
-
-        if (!r)
-                return -ENOMEM;
-        *r = (Reader) { .next = NULL, .job = job, .uid = uid, .end_fd = query->follow ? end_fd : -EBADF };
-        if (!query->follow)
-                safe_close(end_fd);
-        *ret = r;
-        return 0;
-}
-
 int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t uid, int *ret_log) {
         _cleanup_close_ int log_read = -EBADF, log_write = -EBADF, end_read = -EBADF, end_write = -EBADF;
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
@@ -126,9 +114,10 @@ int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t
                 return -errno;
         end_read = fds[0];
         end_write = fds[1];
-        r = reader_new(query, job, uid, TAKE_FD(end_write), &reader);
-        if (r < 0)
-                return r;
+        reader = malloc(sizeof *reader);
+        if (!reader)
+                return -ENOMEM;
+        *reader = (Reader) { .job = job, .uid = uid, .end_fd = query->follow ? TAKE_FD(end_write) : -EBADF };
 
         /* Standard input is the pipe that tells the end, standard output the one to the client. */
         r = spawn_program(argv, (const SpawnFd []) {{ end_read, STDIN_FILENO }, { log_write, STDOUT_FILENO }}, 2, &pid);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "strv.h"
 #include "text.h"
 
 int json_add(json_object *o, const char *key, json_object *value) {
@@ -24,6 +25,23 @@ int json_add_string(json_object *o, const char *key, const char *value) {
                         return -ENOMEM;
         }
         return json_add(o, key, s);
+}
+
+int json_add_strings(json_object *o, const char *key, char *const *strings) {
+        json_object *list = json_object_new_array();
+
+        if (!list)
+                return -ENOMEM;
+        STRV_FOREACH(s, strings) {
+                json_object *text = json_text(*s, strlen(*s));
+
+                if (!text || json_object_array_add(list, text) < 0) {
+                        json_object_put(text);
+                        json_object_put(list);
+                        return -ENOMEM;
+                }
+        }
+        return json_add(o, key, list);
 }
 
 int json_add_uint(json_object *o, const char *key, uint64_t value) {

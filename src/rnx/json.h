@@ -16,6 +16,8 @@ static inline void json_cleanup(json_object **o) {
 
 /* Adds a field and takes ownership of value, also on failure; NULL is null. 0 or -ENOMEM. */
 int json_add(json_object *o, const char *key, json_object *value);
+/* A list of strings, [] if there are none. */
+int json_add_strings(json_object *o, const char *key, char *const *strings);
 int json_add_string(json_object *o, const char *key, const char *value);
 int json_add_uint(json_object *o, const char *key, uint64_t value); /* UINT64_MAX: null */
 

@@ -75,25 +75,6 @@ int relocate_origin(const Relocation *r, const char *path, char **ret) {
         return 0;
 }
 
-bool link_leaves(const char *path, const char *target) {
-        size_t depth = 0;
-
-        for (const char *p = path; (p = strchr(p, '/')); p++)
-                depth++;
-        for (const char *p = target; *p; p += strspn(p, "/")) {
-                size_t n = strcspn(p, "/");
-
-                if (n == 2 && p[0] == '.' && p[1] == '.') {
-                        if (depth == 0)
-                                return true;
-                        depth--;
-                } else if (n != 1 || p[0] != '.')
-                        depth++;
-                p += n;
-        }
-        return false;
-}
-
 /* The first path in data that leads to a place, and which. */
 static const char *find_place(const Relocation *r, const char *start, const char *data, const char *end,
                               const Place **ret) {

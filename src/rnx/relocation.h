@@ -4,7 +4,6 @@
 /* Whether a tree that was made for one place works in another, and what of it can be changed so that it
  * does. */
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "cleanup.h"
@@ -27,9 +26,6 @@ int relocate_path(const Relocation *r, const char *path, char **ret);
 
 /* The other way: where what is now at path in the tree was made for. 0, -ENOENT if it came from no place, or -ENOMEM. */
 int relocate_origin(const Relocation *r, const char *path, char **ret);
-
-/* Whether a relative link at path in the tree leads out of it. */
-bool link_leaves(const char *path, const char *target);
 
 /* As relocate_path(), as an absolute path. */
 int relocate_absolute(const Relocation *r, const char *path, char **ret);

@@ -13,6 +13,7 @@
 #include "atomic-file.h"
 #include "environment-kind.h"
 #include "json.h"
+#include "manifest-rules.h"
 #include "package-plan.h"
 #include "relocation.h"
 #include "remove-tree.h"
@@ -86,12 +87,6 @@ static void import_done(Import *i) {
         safe_close(i->source_fd);
 }
 
-static bool is_below(const char *path, const char *directory) {
-        size_t n = strlen(directory);
-
-        return strncmp(path, directory, n) == 0 && (path[n] == 0 || path[n] == '/');
-}
-
 /* A virtual environment has no interpreter, but says where it is. That of the system cannot be brought
  * along, being strewn over /usr; any other is a directory of its own. */
 static int find_base(Import *i) {
@@ -111,7 +106,7 @@ static int find_base(Import *i) {
                 return strv_extendf(&i->problems, "pyvenv.cfg: its interpreter is that of the system, in %s, which cannot be brought "
                                     "along; make the environment with a Python of its own directory (uv python install, pyenv, "
                                     "conda), or use it on hosts that have the very same Python", bin) < 0 ? log_oom() : 0;
-        if (!is_below(place, i->real))
+        if (!path_is_below(place, i->real))
                 i->base = TAKE_PTR(place);
         return 0;
 }
@@ -264,19 +259,6 @@ static int import_make(Import *i, const char *to) {
         return r < 0 ? r : import_write_manifest(i, fd);
 }
 
-static int add_list(json_object *o, const char *key, char *const *lines) {
-        json_object *list = json_object_new_array();
-
-        if (!list)
-                return -ENOMEM;
-        STRV_FOREACH(l, lines)
-                if (json_object_array_add(list, json_text(*l, strlen(*l))) < 0) {
-                        json_object_put(list);
-                        return -ENOMEM;
-                }
-        return json_add(o, key, list);
-}
-
 static int import_print(const Import *i, const char *to) {
         _cleanup_json_ json_object *o = NULL;
 
@@ -302,8 +284,8 @@ static int import_print(const Import *i, const char *to) {
                 return 0;
         }
         o = json_object_new_object();
-        if (!o || add_list(o, "problems", i->problems) < 0 ||
-            add_list(o, "host_libraries", i->host_libraries) < 0 ||
+        if (!o || json_add_strings(o, "problems", i->problems) < 0 ||
+            json_add_strings(o, "host_libraries", i->host_libraries) < 0 ||
             json_add_string(o, "runtime", arg_name) < 0 || json_add_string(o, "language", i->language) < 0 ||
             json_add_string(o, "version", i->version) < 0 || json_add_string(o, "directory", to) < 0)
                 return log_oom();

@@ -135,18 +135,10 @@ int verb_runtime_remove(int argc, char *argv[]) {
 
 static int verified_json(const char *name, char *const *problems) {
         _cleanup_json_ json_object *o = json_object_new_object();
-        json_object *list = json_object_new_array();
-        int r = 0;
 
-        if (!o || !list || json_add_string(o, "runtime", name) < 0 ||
-            json_add(o, "intact", json_object_new_boolean(!problems || !*problems)) < 0) {
-                json_object_put(list);
-                return log_oom();
-        }
-        STRV_FOREACH(p, problems)
-                if (json_object_array_add(list, json_text(*p, strlen(*p))) < 0)
-                        r = -ENOMEM;
-        if (json_add(o, "problems", list) < 0 || r < 0)
+        if (!o || json_add_string(o, "runtime", name) < 0 ||
+            json_add(o, "intact", json_object_new_boolean(!problems || !*problems)) < 0 ||
+            json_add_strings(o, "problems", problems) < 0)
                 return log_oom();
         return json_print(stdout, o);
 }

@@ -111,42 +111,40 @@ static int packed_print(const char *path, int fd) {
         return json_print(stdout, o);
 }
 
-/* Gives a file without a name one, in the place of what has it already. beside is a name in the same
- * directory for the moment between, since linkat(2) replaces nothing. */
-static int file_link(int fd, const char *beside, const char *path) {
+/* Gives a file without a name one. */
+static int file_name(int fd, const char *name) {
         _cleanup_free_ char *proc = NULL;
 
         if (asprintf(&proc, "/proc/self/fd/%d", fd) < 0) {
                 proc = NULL;
                 return -ENOMEM;
         }
-        if (linkat(AT_FDCWD, proc, AT_FDCWD, beside, AT_SYMLINK_FOLLOW) < 0)
-                return -errno;
-        if (rename(beside, path) < 0) {
-                int r = -errno;
-
-                (void) unlink(beside);
-                return r;
-        }
-        return 0;
+        return linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-/* A file in directory that has no name before it is complete, so that nothing is left of one that was
- * interrupted; where the file system cannot do that, one that is called *beside. */
-static int file_open(const char *directory, char *beside, bool *ret_named) {
-        int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+/* There whole or not at all, in the place of what was there. Since linkat(2) replaces nothing, the file gets the name beside
+ * for a moment if it has none yet. */
+static int file_put(int fd, const char *beside, bool named, const char *path) {
+        int r;
 
-        *ret_named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR);
-        if (*ret_named)
-                fd = mkostemp(beside, O_CLOEXEC);
-        return fd < 0 ? log_error(-errno, "cannot create a file in '%s': %s", directory, strerror(errno)) : fd;
+        if (fchmod(fd, 0644) < 0)
+                return -errno;
+        r = named ? 0 : file_name(fd, beside);
+        if (r < 0)
+                return r;
+        if (rename(beside, path) < 0) {
+                r = -errno;
+                if (!named)
+                        (void) unlink(beside);
+        }
+        return r;
 }
 
 static int pack_to_file(const PackRequest *request, const char *output) {
         _cleanup_free_ char *name = NULL, *path = NULL, *beside = NULL, *directory = NULL;
         const char *slash = output ? strrchr(output, '/') : NULL;
         _cleanup_close_ int fd = -EBADF;
-        bool named = false;
+        bool named;
         int r;
 
         directory = slash ? strndup(output, (size_t) (slash + 1 - output)) : strdup("./");
@@ -154,17 +152,17 @@ static int pack_to_file(const PackRequest *request, const char *output) {
                 beside = NULL;
                 return log_oom();
         }
-        fd = file_open(directory, beside, &named);
+        fd = unnamed_file(directory, beside, &named);
         if (fd < 0)
-                return fd;
+                return log_error(fd, "cannot create a file in '%s': %s", directory, strerror(-fd));
         r = runtime_pack(request, fd, NULL, &name);
         if (r >= 0 &&
             (output ? (path = strdup(output)) == NULL : asprintf(&path, "%s-runtime.zip", name) < 0))
                 r = log_oom();
         if (r >= 0) {
-                r = fchmod(fd, 0644) < 0 ? -errno : named ? rename(beside, path) : file_link(fd, beside, path);
+                r = file_put(fd, beside, named, path);
                 if (r < 0)
-                        (void) log_error(r, "cannot create '%s': %s", path, strerror(named ? errno : -r));
+                        (void) log_error(r, "cannot create '%s': %s", path, strerror(-r));
         }
         if (r < 0 && named)
                 (void) unlink(beside);

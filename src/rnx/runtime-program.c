@@ -94,23 +94,32 @@ int program_wait(pid_t pid) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int unnamed_file(const char *directory, char *name, bool *ret_named) {
+        int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+        *ret_named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR);
+        if (*ret_named)
+                fd = mkostemp(name, O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
 int temporary_file(void) {
         const char *e = getenv("TMPDIR"), *directory = e && *e ? e : "/var/tmp";
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *name = NULL;
+        bool named;
         int fd;
 
-        fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-                if (asprintf(&path, "%s/rnx-XXXXXX", directory) < 0) {
-                        path = NULL;
-                        return log_oom();
-                }
-                fd = mkostemp(path, O_CLOEXEC);
-                if (fd >= 0)
-                        (void) unlink(path);
+        if (asprintf(&name, "%s/rnx-XXXXXX", directory) < 0) {
+                name = NULL;
+                return log_oom();
         }
-        return fd < 0 ? log_error(-errno, "cannot create a temporary file in %s: %s; set TMPDIR to another place", directory,
-                                  strerror(errno)) : fd;
+        fd = unnamed_file(directory, name, &named);
+        if (fd < 0)
+                return log_error(fd, "cannot create a temporary file in %s: %s; set TMPDIR to another place",
+                                 directory, strerror(-fd));
+        if (named)
+                (void) unlink(name);
+        return fd;
 }
 
 int capture_new(void) {

@@ -10,6 +10,7 @@
 
 #include "atomic-file.h"
 #include "elf-dynamic.h"
+#include "entry-name.h"
 #include "file-tree.h"
 #include "relocation.h"
 #include "rnx.h"
@@ -69,39 +70,50 @@ static int replace_file(const Walk *w, const FileItem *item, const char *text, s
         return fd < 0 ? -errno : atomic_file_write_at(fd, slash ? slash + 1 : item->path, text, size, mode, false);
 }
 
-/* Whether path is a file that everybody on this host can read: then it is no secret that a runtime would
- * give away. */
-static bool everybody_reads(const char *path) {
-        _cleanup_free_ char *p = strdup(path);
+/* Whether fd is a file that everybody on this host can read, in directories that everybody can enter: then it is no secret
+ * that a runtime would give away. Of the open file, since its owner may put another one under the name at any time. */
+static bool everybody_reads(int fd) {
+        _cleanup_free_ char *proc = NULL, *path = NULL;
         struct stat st;
 
-        if (!p || stat(p, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IROTH))
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IROTH))
                 return false;
-        for (char *slash; (slash = strrchr(p, '/')) && slash != p;) {
+        if (asprintf(&proc, "/proc/self/fd/%d", fd) < 0) {
+                proc = NULL;
+                return false;
+        }
+        path = realpath(proc, NULL);
+        if (!path)
+                return false;
+        for (char *slash; (slash = strrchr(path, '/')) && slash != path;) {
                 *slash = 0;
-                if (stat(p, &st) < 0 || !(st.st_mode & S_IXOTH))
+                if (stat(path, &st) < 0 || !(st.st_mode & S_IXOTH))
                         return false;
         }
         return true;
 }
 
-/* The file itself in the place of a link to it. */
+/* The file itself in the place of a link to it. Returns 1, 0 if it is not for everybody, or a negative errno. */
 static int materialize(const Walk *w, const FileItem *item, const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
         struct stat st;
         char *data;
         int r;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0 || !everybody_reads(fd))
+                return 0;
+        if (fstat(fd, &st) < 0)
                 return -errno;
         if (st.st_size == 0)
-                return replace_file(w, item, "", 0, st.st_mode & 0777);
-        data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-                return -errno;
-        r = replace_file(w, item, data, (size_t) st.st_size, st.st_mode & 0777);
-        (void) munmap(data, (size_t) st.st_size);
-        return r;
+                r = replace_file(w, item, "", 0, st.st_mode & 0777);
+        else {
+                data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+                if (data == MAP_FAILED)
+                        return -errno;
+                r = replace_file(w, item, data, (size_t) st.st_size, st.st_mode & 0777);
+                (void) munmap(data, (size_t) st.st_size);
+        }
+        return r < 0 ? r : 1;
 }
 
 /* Where a link led before the tree was copied, as an absolute path. */
@@ -127,30 +139,41 @@ static int link_origin(const Walk *w, const FileItem *item, char **ret) {
         return 0;
 }
 
+/* A relative link that stays inside needs nothing, for the tree moves as a whole. */
+static int stays_inside(const FileItem *item, bool *ret) {
+        _cleanup_free_ char *inner = NULL;
+
+        if (asprintf(&inner, "/%s", item->path) < 0) {
+                inner = NULL;
+                return -ENOMEM;
+        }
+        *ret = link_stays_inside(inner, item->target);
+        return 0;
+}
+
 static int relocate_link(const Walk *w, const FileItem *item) {
         _cleanup_free_ char *origin = NULL, *target = NULL, *real = NULL;
+        bool inside = false;
         int r;
 
-        if (*item->target != '/' && !link_leaves(item->path, item->target))
-                return 0;
+        r = stays_inside(item, &inside);
+        if (r < 0 || inside)
+                return r;
         r = link_origin(w, item, &origin);
         if (r < 0)
                 return r;
         real = realpath(origin, NULL);
-        /* A relative one that leaves has to be followed to see where it leads. */
+        /* A relative one has to be followed to see where it leads. */
         if (*item->target == '/' || real)
                 r = relocate_absolute(w->relocation, *item->target == '/' ? origin : real, &target);
         if (r < 0)
                 return r;
-        if (!target) {
-                if (real && everybody_reads(real))
-                        return materialize(w, item, real);
-                return note(w, item->path, "a link to ", item->target,
-                            ", which is not part of it; put the file itself there");
-        }
-        if (unlinkat(w->dir_fd, item->path, 0) < 0 || symlinkat(target, w->dir_fd, item->path) < 0)
-                return -errno;
-        return 0;
+        if (target)
+                return unlinkat(w->dir_fd, item->path, 0) < 0 || symlinkat(target, w->dir_fd, item->path) < 0 ? -errno : 0;
+        r = real ? materialize(w, item, real) : 0;
+        if (r != 0)
+                return r < 0 ? r : 0;
+        return note(w, item->path, "a link to ", item->target, ", which is not part of it; put the file itself there");
 }
 
 /* "#!/somewhere/bin/python -u" */
@@ -190,6 +213,7 @@ static int relocate_text_file(const Contents *c) {
 static int relocate_rpath_in_memory(Contents *c, const char *rpath) {
         _cleanup_free_ char *relative = NULL;
         size_t n = strlen(rpath);
+        char *place;
         int r;
 
         r = relocate_rpath(c->walk->relocation, c->item->path, rpath, &relative);
@@ -207,8 +231,9 @@ static int relocate_rpath_in_memory(Contents *c, const char *rpath) {
                 return note(c->walk, c->item->path, "looks for its libraries in ", rpath,
                             ", and has no space for their new place; "
                             "change that with patchelf --set-rpath '$ORIGIN/...'");
-        memset(c->data + (rpath - c->data), 0, n);
-        memcpy(c->data + (rpath - c->data), relative, strlen(relative));
+        place = c->data + (rpath - c->data);
+        memset(place, 0, n);
+        memcpy(place, relative, strlen(relative));
         c->changed = true;
         return 0;
 }

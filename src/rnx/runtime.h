@@ -23,6 +23,10 @@ pid_t program_start(char *const *argv, int stdin_fd, int stdout_fd, int stderr_f
 /* Its exit status, 128+N for a signal. */
 int program_wait(pid_t pid);
 
+/* A file in directory without a name (O_TMPFILE), so that nothing is left of it if we are ended; where the file system cannot
+ * do that, one that is called name, a template of mkstemp(3). A descriptor, or a negative errno. */
+int unnamed_file(const char *directory, char *name, bool *ret_named);
+
 /* A file without a name in $TMPDIR or /var/tmp, which is on a disk, for what may be large. A descriptor, or a negative errno
  * after a message. */
 int temporary_file(void);

@@ -77,17 +77,12 @@ int tree_copy(const FileTree *t, int from_fd, int to_fd) {
         Copy c = { .tree = t, .from_fd = from_fd, .to_fd = to_fd, .progress.label = "Copying" };
         int r = 0;
 
-        for (size_t i = 0; i < t->n_items && r >= 0; i++) {
-                r = copy_item(&c, t->items + i);
-                if (signals_noted()) {
-                        progress_clear(&c.progress);
-                        return -EINTR;
-                }
-                if (r < 0) {
-                        progress_clear(&c.progress);
-                        return log_error(r, "cannot copy '%s': %s", t->items[i].path, strerror(-r));
-                }
-        }
+        size_t i;
+
+        for (i = 0; i < t->n_items && r >= 0; i++)
+                r = signals_noted() ? -EINTR : copy_item(&c, t->items + i);
         progress_clear(&c.progress);
-        return 0;
+        if (signals_noted())
+                return -EINTR;
+        return r < 0 ? log_error(r, "cannot copy '%s': %s", t->items[i - 1].path, strerror(-r)) : 0;
 }
