@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "atomic-file.h"
@@ -83,7 +82,7 @@ static int load_file(Settings *s, const char *directory, const char *name) {
 
         if (asprintf(&path, "%s/%s", directory, name) < 0)
                 return -ENOMEM;
-        r = file_read_at(AT_FDCWD, path, SETTINGS_SIZE_MAX, &text, NULL);
+        r = file_read_configuration(path, SETTINGS_SIZE_MAX, &text);
         if (r == -ENOENT)
                 return 0;
         if (r < 0)

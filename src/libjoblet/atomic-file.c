@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "atomic-file.h"
 #include "cleanup.h"
@@ -63,18 +65,18 @@ int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t 
         return 0;
 }
 
-int file_read_at(int dir_fd, const char *name, size_t size_max, char **ret, size_t *ret_size) {
+static bool is_null_device(const struct stat *st) {
+        return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+static int read_file(int fd, bool or_null_device, size_t size_max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *buffer = NULL;
-        _cleanup_close_ int fd = -EBADF;
         struct stat st;
         size_t n = 0;
 
-        fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0)
-                return -errno;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.st_mode) && !(or_null_device && is_null_device(&st)))
                 return -EBADMSG;
         if ((uint64_t) st.st_size > size_max)
                 return -EFBIG;
@@ -101,4 +103,19 @@ int file_read_at(int dir_fd, const char *name, size_t size_max, char **ret, size
                 *ret_size = n;
         *ret = TAKE_PTR(buffer);
         return 0;
+}
+
+/* Never waits for a fifo or a terminal that lies there. */
+#define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+int file_read_at(int dir_fd, const char *name, size_t size_max, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(dir_fd, name, READ_FLAGS | O_NOFOLLOW);
+
+        return fd < 0 ? -errno : read_file(fd, /* or_null_device= */ false, size_max, ret, ret_size);
+}
+
+int file_read_configuration(const char *path, size_t size_max, char **ret) {
+        _cleanup_close_ int fd = open(path, READ_FLAGS);
+
+        return fd < 0 ? -errno : read_file(fd, /* or_null_device= */ true, size_max, ret, NULL);
 }

@@ -15,3 +15,7 @@ int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t 
 /* Reads a regular file of at most size_max bytes as a string; links are not followed. Returns 0, -ENOENT,
  * -EFBIG, -EBADMSG if it holds a NUL, or another negative errno. */
 int file_read_at(int dir_fd, const char *name, size_t size_max, char **ret, size_t *ret_size);
+
+/* The same for a file of the administrator's, where a link leads where it should, and /dev/null is empty: so is
+ * a file of systemd's masked. */
+int file_read_configuration(const char *path, size_t size_max, char **ret);

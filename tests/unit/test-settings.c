@@ -178,6 +178,30 @@ static void test_a_bad_line_of_a_drop_in(void **state) {
         assert_non_null(strstr(log, expected));
 }
 
+/* A file may lie elsewhere, as with stow and in images; one that links to /dev/null is masked, as with systemd. */
+static void test_links(void **state) {
+        const Fixture *f = *state;
+        _cleanup_free_ char *log = NULL;
+        Settings s;
+
+        put(f, "elsewhere", "UploadMax=4M\nStopTimeoutSec=7s\n");
+        assert_int_equal(symlinkat("elsewhere", f->fd, "jobletd.conf"), 0);
+        assert_int_equal(symlinkat("/dev/null", f->fd, "jobletd.conf.d/10-masked.conf"), 0);
+        assert_int_equal(symlinkat("missing", f->fd, "jobletd.conf.d/20-dangling.conf"), 0);
+        put(f, "jobletd.conf.d/30-empty.conf", "");
+        put(f, "jobletd.conf.d/40-last.conf", "UploadMax=5M\n");
+        assert_int_equal(load(f->root, &s, &log), 0);
+        check(&s, false, 7 * USEC_PER_SEC, UINT64_C(5) << 20, NETWORK_NONE);
+        assert_string_equal(log, "");
+
+        assert_int_equal(unlinkat(f->fd, "jobletd.conf", 0), 0);
+        assert_int_equal(symlinkat("/dev/null", f->fd, "jobletd.conf"), 0);
+        free(TAKE_PTR(log));
+        assert_int_equal(load(f->root, &s, &log), 0);
+        check(&s, false, 10 * USEC_PER_SEC, UINT64_C(5) << 20, NETWORK_NONE);
+        assert_string_equal(log, "");
+}
+
 /* What cannot be read is no reason to go on with other settings than those that were meant. */
 static void test_an_unreadable_file(void **state) {
         const Fixture *f = *state;
@@ -198,6 +222,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_drop_ins, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bad_lines, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_bad_line_of_a_drop_in, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_links, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_an_unreadable_file, setup, teardown),
         };
 
