@@ -7,6 +7,7 @@
 #include "log.h"
 
 #define TIMEOUT_USEC (90 * USEC_PER_SEC)
+#define OVERDUE_USEC (TIMEOUT_USEC + 30 * USEC_PER_SEC)
 #define RETRY_USEC (1 * USEC_PER_SEC)
 
 struct Call {
@@ -14,6 +15,7 @@ struct Call {
         Call *previous, *next;
         sd_bus_message *message;          /* until it is sent */
         sd_bus_slot *slot;                /* from then on */
+        uint64_t sent_usec;               /* CLOCK_MONOTONIC */
         sd_bus_message_handler_t handler; /* NULL: given up */
         void *userdata;
         bool owned; /* somebody will free it */
@@ -91,6 +93,13 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         return handler ? handler(reply, handler_userdata, error) : 1;
 }
 
+static uint64_t monotonic_now(const Calls *c) {
+        uint64_t usec = 0;
+
+        (void) sd_event_now(sd_bus_get_event(c->bus), CLOCK_MONOTONIC, &usec);
+        return usec;
+}
+
 static void send_waiting(Calls *c) {
         int r;
 
@@ -104,6 +113,7 @@ static void send_waiting(Calls *c) {
                         return;
                 }
                 call->message = sd_bus_message_unref(call->message);
+                call->sent_usec = monotonic_now(c);
                 c->first_waiting = call->next;
                 c->n_waiting--;
                 c->n_under_way++;
@@ -125,6 +135,10 @@ bool calls_may_start(const Calls *c) {
 
 unsigned calls_waiting(const Calls *c) {
         return c->n_waiting;
+}
+
+bool calls_are_overdue(const Calls *c) {
+        return c->n_under_way > 0 && monotonic_now(c) > c->first->sent_usec + OVERDUE_USEC;
 }
 
 int calls_add(Calls *c, sd_bus_message *m, sd_bus_message_handler_t handler, void *userdata, Call **ret) {

@@ -24,6 +24,9 @@ bool calls_may_start(const Calls *c);
 /* How many have not been sent yet. */
 unsigned calls_waiting(const Calls *c);
 
+/* Whether one under way has had neither a reply nor its timeout when it must have. */
+bool calls_are_overdue(const Calls *c);
+
 /* Sends m when its turn has come. The handler is one of sd_bus_call_async(). The caller owns *ret, also
  * when it is answered; with ret NULL nobody can give the call up. */
 int calls_add(Calls *c, sd_bus_message *m, sd_bus_message_handler_t handler, void *userdata, Call **ret);

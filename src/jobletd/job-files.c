@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 
 #include "atomic-file.h"
+#include "child.h"
 #include "job-files.h"
 #include "log.h"
 #include "remove-tree.h"
-#include "spawn-program.h"
 #include "strv.h"
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
@@ -203,35 +203,40 @@ int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
 static unsigned n_removing;
 static char **to_remove;
 
+/* One that is being removed. */
+typedef struct Removal {
+        const JobFiles *files; /* not a reference */
+        sd_event *event;       /* not a reference */
+} Removal;
+
 static void remove_next(const JobFiles *f, sd_event *event);
 
-static int on_removed(sd_event_source *source, const siginfo_t *si, void *userdata) {
+static void on_removed(const siginfo_t *si, void *userdata) {
+        _cleanup_free_ Removal *removal = userdata;
+
         if (si->si_code != CLD_EXITED || si->si_status != 0)
                 log_warning("Failed to remove the workspace of a finished job completely (status %d); it is tried again at the next start",
                             si->si_status);
         n_removing--;
-        remove_next(userdata, sd_event_source_get_event(source));
-        return 0;
+        remove_next(removal->files, removal->event);
 }
 
 /* A big tree takes long: a child removes it, so that the event loop goes on. */
 static int remove_in_child(const JobFiles *f, const char *name, sd_event *event) {
-        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
-        pid_t pid;
+        _cleanup_free_ Removal *removal = malloc(sizeof *removal);
         int r;
 
-        r = fork_worker(f->work_fd, &pid);
+        if (!removal)
+                return -ENOMEM;
+        *removal = (Removal) { f, event };
+        r = child_fork(event, f->work_fd, on_removed, removal);
         if (r < 0)
                 return r;
         if (r == 0)
-                _exit(remove_tree_at(WORKER_FD, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-
-        r = sd_event_add_child(event, &source, pid, WEXITED, on_removed, (void*) f);
-        if (r >= 0)
-                r = sd_event_source_set_floating(source, true);
-        if (r >= 0)
-                n_removing++;
-        return r;
+                _exit(remove_tree_at(CHILD_FD, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        TAKE_PTR(removal);
+        n_removing++;
+        return 0;
 }
 
 static void remove_next(const JobFiles *f, sd_event *event) {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "health.h"
 #include "log.h"
 #include "manager.h"
 
@@ -35,6 +36,7 @@ static int add_signals(sd_event *event) {
 static int run(void) {
         _cleanup_(manager_freep) Manager *m = NULL;
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(health_freep) Health *health = NULL;
         int r;
 
         umask(0022);
@@ -49,9 +51,6 @@ static int run(void) {
         r = add_signals(event);
         if (r < 0)
                 return log_error_errno(r, "Failed to set up signals: %m");
-        r = sd_event_set_watchdog(event, true);
-        if (r < 0)
-                return log_error_errno(r, "Failed to set up the watchdog: %m");
 
         r = manager_new(&m);
         if (r < 0)
@@ -60,6 +59,9 @@ static int run(void) {
         if (r < 0)
                 return log_error_errno(r, "Failed to start up jobletd: %m");
 
+        r = health_watch(event, m->calls, &health);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up the watchdog: %m");
         (void) sd_notifyf(false, "READY=1\nSTATUS=%zu jobs recorded, %u running.", m->n_jobs, m->n_live);
         r = sd_event_loop(event);
         (void) sd_notify(false, "STOPPING=1");

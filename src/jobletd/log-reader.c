@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "child.h"
 #include "log-reader.h"
 #include "log.h"
-#include "spawn-program.h"
 #include "strv.h"
 
 #define READERS_MAX 256U
@@ -59,14 +59,13 @@ static int check_limits(uid_t uid) {
         return n >= READERS_MAX ? -EBUSY : uid != 0 && n_of_uid >= READERS_OF_UID_MAX ? -EDQUOT : 0;
 }
 
-static int on_reader_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
+static void on_reader_exit(const siginfo_t *si, void *userdata) {
         reader_remove(userdata);
         /* SIGPIPE is a reader whose client has seen enough */
         if (!(si->si_code == CLD_EXITED && si->si_status == 0) &&
             !(si->si_code == CLD_KILLED && si->si_status == SIGPIPE))
                 log_warning("A reader of the journal failed (%s %d)",
                             si->si_code == CLD_EXITED ? "exit code" : "signal", si->si_status);
-        return 0;
 }
 
 static int make_arguments(const LogQuery *q, char ***ret) {
@@ -94,11 +93,9 @@ static int make_arguments(const LogQuery *q, char ***ret) {
 
 int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t uid, int *ret_log) {
         _cleanup_close_ int log_read = -EBADF, log_write = -EBADF, end_read = -EBADF, end_write = -EBADF;
-        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         _cleanup_(reader_freep) Reader *reader = NULL;
         _cleanup_strv_free_ char **argv = NULL;
         int fds[2], r;
-        pid_t pid;
 
         r = check_limits(uid);
         if (r < 0)
@@ -120,15 +117,10 @@ int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t
         *reader = (Reader) { .job = job, .uid = uid, .end_fd = query->follow ? TAKE_FD(end_write) : -EBADF };
 
         /* Standard input is the pipe that tells the end, standard output the one to the client. */
-        r = spawn_program(argv, (const SpawnFd []) {{ end_read, STDIN_FILENO }, { log_write, STDOUT_FILENO }}, 2, &pid);
+        r = child_spawn(event, argv, (const ChildFd []) {{ end_read, STDIN_FILENO }, { log_write, STDOUT_FILENO }}, 2,
+                        on_reader_exit, reader, NULL);
         if (r < 0)
                 return log_error_errno(r, "Failed to start %s: %m", argv[0]);
-        r = sd_event_add_child(event, &source, pid, WEXITED, on_reader_exit, reader);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_floating(source, true);
-        if (r < 0)
-                return r;
         reader->next = readers;
         readers = TAKE_PTR(reader);
         *ret_log = TAKE_FD(log_read);

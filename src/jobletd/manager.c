@@ -8,6 +8,7 @@
 
 #include "atomic-file.h"
 #include "bus.h"
+#include "child.h"
 #include "host.h"
 #include "job.h"
 #include "log.h"
@@ -292,6 +293,7 @@ Manager* manager_free(Manager *m) {
                 job_free(m->jobs[i]);
         free(m->jobs);
         sd_event_source_disable_unref(m->save_timer);
+        children_free();
         calls_free(m->calls);
         authority_free(m->authority);
         sd_bus_flush_close_unref(m->bus);

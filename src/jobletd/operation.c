@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "child.h"
 #include "log.h"
 #include "operation.h"
 #include "strv.h"
@@ -13,8 +14,7 @@ struct Operation {
         Manager *manager; /* not a reference */
         sd_bus_message *call;
         sd_bus_track *track; /* of the client */
-        sd_event_source *child;
-        pid_t pid;
+        Child *child; /* not ours; there until we are told of its end */
         int result_fd; /* a file in memory, the program's standard output */
         OperationFunction done;
         void *userdata;
@@ -31,7 +31,6 @@ static Operation* operation_free(Operation *o) {
                 return NULL;
         sd_bus_message_unref(o->call);
         sd_bus_track_unref(o->track);
-        sd_event_source_disable_unref(o->child);
         safe_close(o->result_fd);
         free(o);
         return NULL;
@@ -69,7 +68,7 @@ static int parse_result(char *text, const char **ret_rest) {
         return *end || error <= 0 || error > 4095 ? -EPROTO : -(int) error;
 }
 
-static int on_exit_of_program(sd_event_source *source, const siginfo_t *si, void *userdata) {
+static void on_exit_of_program(const siginfo_t *si, void *userdata) {
         _cleanup_(operation_freep) Operation *o = userdata;
         _cleanup_free_ char *text = NULL;
         const char *rest = "";
@@ -86,14 +85,12 @@ static int on_exit_of_program(sd_event_source *source, const siginfo_t *si, void
                 rest = "the program that does the work was ended before it was done; see journalctl -u joblet.service";
         }
         o->done(o->manager, o->call, r, rest, o->userdata);
-        return 0;
 }
 
 static int on_client_gone(sd_bus_track *track, void *userdata) {
         Operation *o = userdata;
 
-        if (o->pid > 0)
-                (void) kill(o->pid, SIGTERM);
+        child_terminate(o->child);
         return 0;
 }
 
@@ -139,18 +136,13 @@ int operation_start(Manager *m, const OperationStart *start) {
         if (r < 0)
                 return r;
 
-        r = spawn_program(argv,
-                          (const SpawnFd[]) { { start->input_fd, STDIN_FILENO },
-                                             { o->result_fd, STDOUT_FILENO },
-                                             { start->progress_fd, 3 } },
-                          3, &o->pid);
+        r = child_spawn(m->event, argv,
+                        (const ChildFd[]) { { start->input_fd, STDIN_FILENO },
+                                           { o->result_fd, STDOUT_FILENO },
+                                           { start->progress_fd, 3 } },
+                        3, on_exit_of_program, o, &o->child);
         if (r < 0)
                 return log_error_errno(r, "Failed to start %s: %m", argv[0]);
-        r = sd_event_add_child(m->event, &o->child, o->pid, WEXITED, on_exit_of_program, o);
-        if (r < 0) {
-                (void) kill(o->pid, SIGKILL);
-                return r;
-        }
         n_operations++;
         TAKE_PTR(o);
         return 0;

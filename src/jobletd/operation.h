@@ -7,7 +7,6 @@
 #include <stdbool.h>
 
 #include "manager.h"
-#include "spawn-program.h"
 
 #define OPERATIONS_MAX 16U
 #define OPERATION_RESULT_MAX (256U * 1024U)

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "child.h"
 #include "log.h"
 #include "runtime-sizes.h"
-#include "spawn-program.h"
 
 #define WAITERS_MAX 64U
 #define WALKS_IN_VAIN_MAX 3U
@@ -62,7 +62,7 @@ static void answer(Manager *m) {
                 ready[i].function(m, ready[i].userdata);
 }
 
-static int on_walked(sd_event_source *source, const siginfo_t *si, void *userdata) {
+static void on_walked(const siginfo_t *si, void *userdata) {
         Manager *m = userdata;
         Runtime **runtimes = NULL;
         size_t n = 0;
@@ -73,28 +73,20 @@ static int on_walked(sd_event_source *source, const siginfo_t *si, void *userdat
                 n_in_vain = runtime_sizes_missing(runtimes, n) ? n_in_vain + 1 : 0;
         runtime_free_array(runtimes, n);
         answer(m);
-        return 0;
 }
 
 static int start_walk(Manager *m) {
-        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         Runtime **runtimes = NULL;
         size_t n = 0;
-        pid_t pid;
         int r;
 
         r = store_enumerate(m->store, &runtimes, &n);
         if (r < 0)
                 return r;
-        r = fork_worker(-EBADF, &pid);
+        r = child_fork(m->event, -EBADF, on_walked, m);
         if (r == 0)
                 walk(runtimes, n);
         runtime_free_array(runtimes, n);
-        if (r < 0)
-                return r;
-        r = sd_event_add_child(m->event, &source, pid, WEXITED, on_walked, m);
-        if (r >= 0)
-                r = sd_event_source_set_floating(source, true);
         walking = r >= 0;
         return r;
 }
