@@ -16,21 +16,6 @@
 #include "rnx.h"
 #include "table.h"
 
-enum {
-        OPTION_ALL = 1,
-        OPTION_LIMIT,
-        OPTION_STATE,
-        OPTION_FULL,
-};
-
-const Option list_options[] = {
-        { OPTION_ALL,   'a', "all",   NULL,    "also the jobs of other users"                    },
-        { OPTION_LIMIT, 'n', "limit", "N",     "only the newest N jobs"                          },
-        { OPTION_STATE, 's', "state", "STATE", "only jobs in this state (may be given repeatedly)" },
-        { OPTION_FULL,  'l', "full",  NULL,    "do not cut long commands on a terminal"          },
-        {}
-};
-
 #define STATES_MAX 8U
 
 static bool arg_all = false, arg_full = false;
@@ -38,19 +23,7 @@ static uint64_t arg_limit = 0;
 static const char *arg_states[STATES_MAX];
 static size_t n_arg_states = 0;
 
-int number_parse(const char *option, const char *s, uint64_t *ret) {
-        unsigned long long n;
-        char *end;
-
-        errno = 0;
-        n = strtoull(s, &end, 10);
-        if (*s < '0' || *s > '9' || *end || errno != 0)
-                return log_error(-EINVAL, "%s=%s: must be a whole number", option, s);
-        *ret = n;
-        return 0;
-}
-
-static int state_add(const char *s) {
+static int state_add(const Option *o, const char *s) {
         static const char *const states[] = {
                 "SCHEDULED", "QUEUED", "INITIALIZING", "RUNNING",
                 "COMPLETED", "FAILED", "STOPPED",      "TIMEOUT",
@@ -65,21 +38,14 @@ static int state_add(const char *s) {
                                   "stopped, timeout", s);
 }
 
-int list_option(int id, const char *value) {
-        switch (id) {
-        case OPTION_ALL:
-                arg_all = true;
-                return 0;
-        case OPTION_LIMIT:
-                return number_parse("--limit", value, &arg_limit);
-        case OPTION_STATE:
-                return state_add(value);
-        case OPTION_FULL:
-                arg_full = true;
-                return 0;
-        }
-        return -EINVAL;
-}
+const Option list_options[] = {
+        { 'a', "all",   NULL,    "also the jobs of other users", option_set_true,   &arg_all   },
+        { 'n', "limit", "N",     "only the newest N jobs",       option_set_number, &arg_limit },
+        { 's', "state", "STATE", "only jobs in this state (may be given repeatedly)", state_add, NULL,
+          "initializing running completed failed stopped timeout" },
+        { 'l', "full",  NULL,    "do not cut long commands on a terminal", option_set_true, &arg_full },
+        {}
+};
 
 /* One line of ListJobs(); strings belong to the message. */
 typedef struct JobLine {

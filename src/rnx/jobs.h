@@ -3,6 +3,5 @@
 
 #include <stdint.h>
 
-/* Arguments that several verbs take. 0, or -EINVAL after a message. */
+/* An argument that several verbs take. 0, or -EINVAL after a message. */
 int job_argument(const char *s, uint64_t *ret);
-int number_parse(const char *option, const char *s, uint64_t *ret);

@@ -25,62 +25,18 @@
 #define BROKEN_MAX 20U
 #define REOPEN_PAUSE_USEC 200000U
 
-enum {
-        OPTION_FOLLOW = 1,
-        OPTION_TAIL,
-        OPTION_SINCE,
-        OPTION_TIMESTAMPS,
-        OPTION_STDOUT,
-        OPTION_STDERR,
-};
-
-const Option log_options[] = {
-        { OPTION_FOLLOW,     'f', "follow",     NULL,   "go on until the job has ended"                   },
-        { OPTION_TAIL,       'n', "tail",       "N",    "only the last N lines"                           },
-        { OPTION_SINCE,      0,   "since",      "TIME", "only lines since then (10min ago, today, 14:30)" },
-        { OPTION_TIMESTAMPS, 't', "timestamps", NULL,   "begin each line with its time"                   },
-        { OPTION_STDOUT,     0,   "stdout",     NULL,   "only what the job wrote to its standard output"  },
-        { OPTION_STDERR,     0,   "stderr",     NULL,   "only what the job wrote to its standard error"   },
-        {}
-};
-
 static LogQuery arg_query = { .lines = UINT64_MAX };
 static bool arg_timestamps = false, arg_stdout = false, arg_stderr = false;
 
-static int since_parse(const char *value) {
-        struct timespec ts;
-        int r;
-
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-        r = time_parse(value, (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000,
-                       &arg_query.since_usec);
-        if (r < 0)
-                return log_error(r, "--since=%s: must be a time such as '10min ago', today, 14:30, '2026-11-23 14:30' or "
-                                    "@1700000000", value);
-        return 0;
-}
-
-int log_option(int id, const char *value) {
-        switch (id) {
-        case OPTION_FOLLOW:
-                arg_query.follow = true;
-                return 0;
-        case OPTION_TAIL:
-                return number_parse("--tail", value, &arg_query.lines);
-        case OPTION_SINCE:
-                return since_parse(value);
-        case OPTION_TIMESTAMPS:
-                arg_timestamps = true;
-                return 0;
-        case OPTION_STDOUT:
-                arg_stdout = true;
-                return 0;
-        case OPTION_STDERR:
-                arg_stderr = true;
-                return 0;
-        }
-        return -EINVAL;
-}
+const Option log_options[] = {
+        { 'f', "follow",     NULL,   "go on until the job has ended",                   option_set_true,   &arg_query.follow     },
+        { 'n', "tail",       "N",    "only the last N lines",                           option_set_number, &arg_query.lines      },
+        { 0,   "since",      "TIME", "only lines since then (10min ago, today, 14:30)", option_set_time,   &arg_query.since_usec },
+        { 't', "timestamps", NULL,   "begin each line with its time",                   option_set_true,   &arg_timestamps       },
+        { 0,   "stdout",     NULL,   "only what the job wrote to its standard output",  option_set_true,   &arg_stdout           },
+        { 0,   "stderr",     NULL,   "only what the job wrote to its standard error",   option_set_true,   &arg_stderr           },
+        {}
+};
 
 static int query_append(sd_bus_message *m, const LogQuery *q) {
         int r;

@@ -21,29 +21,6 @@ bool arg_quiet = false;
 
 #define MESSAGE_MAX 8192U
 
-enum {
-        OPTION_HELP = 1,
-        OPTION_VERSION,
-        OPTION_JSON,
-        OPTION_JSON_AUTO,
-        OPTION_NO_PAGER,
-        OPTION_NO_LEGEND,
-        OPTION_NO_ASK_PASSWORD,
-        OPTION_QUIET,
-};
-
-static const Option global_options[] = {
-        { OPTION_HELP,            'h', "help",            NULL,     "show this help"                                      },
-        { OPTION_VERSION,         0,   "version",         NULL,     "show the version"                                    },
-        { OPTION_JSON,            0,   "json",            "[MODE]", "print JSON: pretty, short or off"                    },
-        { OPTION_JSON_AUTO,       'j', NULL,              NULL,     "print JSON: pretty on a terminal, else short"        },
-        { OPTION_NO_PAGER,        0,   "no-pager",        NULL,     "do not pipe output into a pager"                     },
-        { OPTION_NO_LEGEND,       0,   "no-legend",       NULL,     "print no column heads and totals"                    },
-        { OPTION_NO_ASK_PASSWORD, 0,   "no-ask-password", NULL,     "never ask for a password to get authorization"       },
-        { OPTION_QUIET,           'q', "quiet",           NULL,     "say less on stderr"                                  },
-        {}
-};
-
 static const char default_group[] = "";
 
 /* A verb is "rnx [GROUP] NAME". */
@@ -54,7 +31,6 @@ typedef struct Verb {
         int words_min, words_max; /* -1: any number */
         bool stop_at_word;      /* what follows the first word is not ours */
         const Option *options;
-        OptionHandler handler;
         VerbFunction function;
         const char *help;
 } Verb;
@@ -64,42 +40,40 @@ static int verb_version(int argc, char *argv[]);
 
 static const Verb verbs[] = {
         { default_group, "run", "COMMAND [ARG...]", 1, -1, true,
-          run_options, run_option, verb_run, "run a command as a job" },
+          run_options, verb_run, "run a command as a job" },
         { default_group, "list", "", 0, 0, false,
-          list_options, list_option, verb_list, "list jobs" },
+          list_options, verb_list, "list jobs" },
         { default_group, "status", "JOB...", 1, -1, false,
-          status_options, status_option, verb_status, "show what is known of jobs" },
+          status_options, verb_status, "show what is known of jobs" },
         { default_group, "log", "JOB", 1, 1, false,
-          log_options, log_option, verb_log, "show the output of a job" },
+          log_options, verb_log, "show the output of a job" },
         { default_group, "wait", "JOB...", 1, -1, false,
-          NULL, NULL, verb_wait, "wait until jobs have ended" },
+          NULL, verb_wait, "wait until jobs have ended" },
         { default_group, "stop", "JOB...", 1, -1, false,
-          NULL, NULL, verb_stop, "stop jobs" },
+          NULL, verb_stop, "stop jobs" },
         { default_group, "delete", "JOB...", 1, -1, false,
-          NULL, NULL, verb_delete, "forget jobs that have ended" },
+          NULL, verb_delete, "forget jobs that have ended" },
         { "runtime", "list", "", 0, 0, false,
-          NULL, NULL, verb_runtime_list, "list the runtimes that jobs can use" },
+          NULL, verb_runtime_list, "list the runtimes that jobs can use" },
         { "runtime", "info", "RUNTIME", 1, 1, false,
-          NULL, NULL, verb_runtime_info, "show one runtime" },
+          NULL, verb_runtime_info, "show one runtime" },
         { "runtime", "test", "RUNTIME", 1, 1, false,
-          NULL, NULL, verb_runtime_test, "run a job that tries out a runtime" },
+          NULL, verb_runtime_test, "run a job that tries out a runtime" },
         { "runtime", "install", "FILE|DIRECTORY|-", 1, 1, false,
-          NULL, NULL, verb_runtime_install, "install a runtime from a package" },
+          NULL, verb_runtime_install, "install a runtime from a package" },
         { "runtime", "remove", "RUNTIME", 1, 1, false,
-          NULL, NULL, verb_runtime_remove, "remove an installed runtime" },
+          NULL, verb_runtime_remove, "remove an installed runtime" },
         { "runtime", "verify", "RUNTIME", 1, 1, false,
-          NULL, NULL, verb_runtime_verify, "compare a runtime with its manifest" },
+          NULL, verb_runtime_verify, "compare a runtime with its manifest" },
         { "runtime", "pack", "RUNTIME|DIRECTORY", 1, 1, false,
-          runtime_pack_options, runtime_pack_option, verb_runtime_pack, "make a package of a runtime" },
+          runtime_pack_options, verb_runtime_pack, "make a package of a runtime" },
         { "runtime", "import", "DIRECTORY", 1, 1, false,
-          runtime_import_options, runtime_import_option, verb_runtime_import, "make a runtime of an environment or a JDK" },
+          runtime_import_options, verb_runtime_import, "make a runtime of an environment or a JDK" },
         { NULL, "help", "[VERB]", 0, 2, false,
-          NULL, NULL, verb_help, "show help for rnx or a verb" },
+          NULL, verb_help, "show help for rnx or a verb" },
         { NULL, "version", "", 0, 0, false,
-          NULL, NULL, verb_version, "show the version of rnx" },
+          NULL, verb_version, "show the version of rnx" },
 };
-
-static bool help_wanted = false, version_wanted = false;
 
 int log_error(int error, const char *format, ...) {
         _cleanup_free_ char *text = NULL, *safe = NULL;
@@ -135,32 +109,23 @@ static int json_mode_parse(const char *s) {
         return 0;
 }
 
-static int global_option(int id, const char *value) {
-        switch (id) {
-        case OPTION_HELP:
-                help_wanted = true;
-                return 0;
-        case OPTION_VERSION:
-                version_wanted = true;
-                return 0;
-        case OPTION_JSON:
-        case OPTION_JSON_AUTO:
-                return json_mode_parse(value);
-        case OPTION_NO_PAGER:
-                arg_pager = false;
-                return 0;
-        case OPTION_NO_LEGEND:
-                arg_legend = false;
-                return 0;
-        case OPTION_NO_ASK_PASSWORD:
-                arg_ask_password = false;
-                return 0;
-        case OPTION_QUIET:
-                arg_quiet = true;
-                return 0;
-        }
-        return -EINVAL;
+static int set_json(const Option *o, const char *value) {
+        return json_mode_parse(value);
 }
+
+static bool help_wanted = false, version_wanted = false;
+
+static const Option global_options[] = {
+        { 'h', "help",            NULL,     "show this help",                                option_set_true,  &help_wanted       },
+        { 0,   "version",         NULL,     "show the version",                              option_set_true,  &version_wanted    },
+        { 0,   "json",            "[MODE]", "print JSON: pretty, short or off",              set_json, NULL, "pretty short off"   },
+        { 'j', NULL,              NULL,     "print JSON: pretty on a terminal, else short",  set_json                             },
+        { 0,   "no-pager",        NULL,     "do not pipe output into a pager",               option_set_false, &arg_pager         },
+        { 0,   "no-legend",       NULL,     "print no column heads and totals",              option_set_false, &arg_legend        },
+        { 0,   "no-ask-password", NULL,     "never ask for a password to get authorization", option_set_false, &arg_ask_password  },
+        { 'q', "quiet",           NULL,     "say less on stderr",                            option_set_true,  &arg_quiet         },
+        {}
+};
 
 static bool verb_in_group(const Verb *v, const char *group) {
         if (!group)
@@ -255,16 +220,13 @@ static int verb_version(int argc, char *argv[]) {
 }
 
 static int verb_call(const Verb *v, char **args) {
-        const OptionSet sets[] = {
-                { v->options,     v->handler    },
-                { global_options, global_option },
-        };
+        const Option *const tables[] = { v->options, global_options };
         _cleanup_free_ char *title = verb_title(v);
         int n;
 
         if (!title)
                 return log_oom();
-        n = options_parse(title, sets, ELEMENTSOF(sets), v->stop_at_word, args);
+        n = options_parse(title, tables, ELEMENTSOF(tables), v->stop_at_word, args);
         if (n < 0)
                 return n;
         if (help_wanted)
@@ -280,18 +242,18 @@ static int verb_call(const Verb *v, char **args) {
 }
 
 static int dispatch(char **args, const Verb **ret_verb) {
-        const OptionSet sets[] = {{ global_options, global_option }};
+        const Option *const tables[] = { global_options };
         const char *group = NULL;
         int n;
 
-        n = options_parse("rnx", sets, ELEMENTSOF(sets), true, args);
+        n = options_parse("rnx", tables, ELEMENTSOF(tables), true, args);
         if (n < 0)
                 return n;
         if (version_wanted)
                 return verb_version(0, NULL);
         if (n > 0 && is_group(args[0])) {
                 group = *args++;
-                n = options_parse("rnx", sets, ELEMENTSOF(sets), true, args);
+                n = options_parse("rnx", tables, ELEMENTSOF(tables), true, args);
                 if (n < 0)
                         return n;
         }

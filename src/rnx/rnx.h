@@ -55,12 +55,6 @@ int verb_runtime_verify(int argc, char *argv[]);
 int verb_runtime_pack(int argc, char *argv[]);
 int verb_runtime_import(int argc, char *argv[]);
 
-/* The options of each verb and what takes their values. */
+/* The options of each verb. */
 extern const Option run_options[], list_options[], status_options[], log_options[];
-int run_option(int id, const char *value);
-int list_option(int id, const char *value);
-int status_option(int id, const char *value);
-int log_option(int id, const char *value);
 extern const Option runtime_pack_options[], runtime_import_options[];
-int runtime_pack_option(int id, const char *value);
-int runtime_import_option(int id, const char *value);

@@ -16,45 +16,6 @@
 #include "shell-quote.h"
 #include "strv.h"
 
-enum {
-        OPTION_RUNTIME = 1,
-        OPTION_MAX_MEMORY,
-        OPTION_MAX_CPU,
-        OPTION_CPU_CORES,
-        OPTION_ENV,
-        OPTION_ENV_FILE,
-        OPTION_WORKDIR,
-        OPTION_NAME,
-        OPTION_TIMEOUT,
-        OPTION_NETWORK,
-        OPTION_UPLOAD,
-        OPTION_UPLOAD_DIR,
-        OPTION_DOWNLOAD,
-        OPTION_DETACH,
-        OPTION_NO_STDIN,
-        OPTION_DRY_RUN,
-};
-
-const Option run_options[] = {
-        { OPTION_RUNTIME,    0,   "runtime",    "NAME",        "run inside this runtime (python-3.11-ml, java:17, ...)" },
-        { OPTION_MAX_MEMORY, 0,   "max-memory", "SIZE",        "limit of memory, in MiB or with a unit (512M, 2G)"      },
-        { OPTION_MAX_CPU,    0,   "max-cpu",    "PERCENT",     "limit of CPU time, in percent of one core"              },
-        { OPTION_CPU_CORES,  0,   "cpu-cores",  "LIST",        "run on these CPUs only (0-3,6)"                         },
-        { OPTION_ENV,        'e', "env",        "NAME[=VALUE]", "set a variable, or pass on the one set here"           },
-        { OPTION_ENV_FILE,   0,   "env-file",   "FILE",        "the same, from the lines of a file"                     },
-        { OPTION_WORKDIR,    'w', "workdir",    "DIR",         "directory in the job to start in (/work)"               },
-        { OPTION_NAME,       0,   "name",       "NAME",        "a name to find the job by"                              },
-        { OPTION_TIMEOUT,    0,   "timeout",    "TIME",        "end the job after this time (90s, 2h30m)"               },
-        { OPTION_NETWORK,    0,   "network",    "NAME",        "none (the default) or host"                             },
-        { OPTION_UPLOAD,     0,   "upload",     "PATH",        "put a file or a directory into /work"                   },
-        { OPTION_UPLOAD_DIR, 0,   "upload-dir", "DIR",         "put what is in a directory into /work"                  },
-        { OPTION_DOWNLOAD,   0,   "download",   "PATH[:DEST]", "fetch a file or a directory when the job has ended"     },
-        { OPTION_DETACH,     'd', "detach",     NULL,          "do not wait: print the job's id"                        },
-        { OPTION_NO_STDIN,   'n', NULL,         NULL,          "leave standard input alone"                             },
-        { OPTION_DRY_RUN,    0,   "dry-run",    NULL,          "print the equivalent systemd-run command, run nothing"  },
-        {}
-};
-
 static Run arg_run = {};
 
 /* The sentence of request_set_...() to the user. */
@@ -69,11 +30,52 @@ static int request_result(int r, char *message) {
         return r;
 }
 
-static int max_memory_parse(Request *request, const char *value) {
+/* Made by the first option, or by the command. NULL after a message. */
+static Request* arg_request(void) {
+        if (!arg_run.request && request_new(&arg_run.request) < 0)
+                (void) log_oom();
+        return arg_run.request;
+}
+
+static int set_checked(int (*set)(Request *request, const char *value, char **reterr), const char *value) {
+        Request *request = arg_request();
+        char *message = NULL;
+        int r;
+
+        if (!request)
+                return -ENOMEM;
+        r = set(request, value, &message);
+        return request_result(r, message);
+}
+
+static int set_runtime(const Option *o, const char *value) {
+        return set_checked(request_set_runtime, value);
+}
+
+static int set_cpu_cores(const Option *o, const char *value) {
+        return set_checked(request_set_cpus, value);
+}
+
+static int set_workdir(const Option *o, const char *value) {
+        return set_checked(request_set_workdir, value);
+}
+
+static int set_name(const Option *o, const char *value) {
+        return set_checked(request_set_name, value);
+}
+
+static int set_network(const Option *o, const char *value) {
+        return set_checked(request_set_network, value);
+}
+
+static int set_max_memory(const Option *o, const char *value) {
+        Request *request = arg_request();
         char *message = NULL;
         uint64_t bytes;
         int r;
 
+        if (!request)
+                return -ENOMEM;
         r = size_parse(value, UINT64_C(1) << 20, &bytes);
         if (r < 0)
                 return log_error(r, "--max-memory=%s: must be a size in MiB, or with a unit such as 512M or 2G", value);
@@ -81,11 +83,14 @@ static int max_memory_parse(Request *request, const char *value) {
         return request_result(r, message);
 }
 
-static int max_cpu_parse(Request *request, const char *value) {
+static int set_max_cpu(const Option *o, const char *value) {
+        Request *request = arg_request();
         char *message = NULL;
         unsigned percent;
         int r;
 
+        if (!request)
+                return -ENOMEM;
         r = percent_parse(value, &percent);
         if (r < 0)
                 return log_error(r, "--max-cpu=%s: must be a whole number, in percent of one core", value);
@@ -93,11 +98,14 @@ static int max_cpu_parse(Request *request, const char *value) {
         return request_result(r, message);
 }
 
-static int timeout_parse(Request *request, const char *value) {
+static int set_timeout(const Option *o, const char *value) {
+        Request *request = arg_request();
         char *message = NULL;
         uint64_t usec;
         int r;
 
+        if (!request)
+                return -ENOMEM;
         r = timespan_parse(value, &usec);
         if (r < 0)
                 return log_error(r, "--timeout=%s: must be a time such as 90s, 10min or 2h30m", value);
@@ -129,7 +137,11 @@ static int environment_add(const char *where, const char *entry) {
         return strv_extend(&arg_run.environment, entry) < 0 ? log_oom() : 0;
 }
 
-static int environment_file_read(const char *path) {
+static int add_environment(const Option *o, const char *value) {
+        return environment_add("--env", value);
+}
+
+static int add_environment_file(const Option *o, const char *path) {
         _cleanup_fclose_ FILE *f = fopen(path, "re");
         _cleanup_free_ char *line = NULL;
         size_t allocated = 0;
@@ -196,7 +208,7 @@ static int download_locate(const char *value, const char *destination, const cha
 }
 
 /* PATH[:DEST]; without DEST the base name, here. */
-static int download_add(const char *value) {
+static int add_download(const Option *o, const char *value) {
         const char *colon = strchr(value, ':'), *base;
         Download d = { .parent_fd = -EBADF }, *grown;
         size_t size;
@@ -227,66 +239,38 @@ static int download_add(const char *value) {
         return 0;
 }
 
-static int request_option(Request *request, int id, const char *value) {
-        char *message = NULL;
-        int r = -EINVAL;
-
-        switch (id) {
-        case OPTION_RUNTIME:
-                r = request_set_runtime(request, value, &message);
-                break;
-        case OPTION_CPU_CORES:
-                r = request_set_cpus(request, value, &message);
-                break;
-        case OPTION_WORKDIR:
-                r = request_set_workdir(request, value, &message);
-                break;
-        case OPTION_NAME:
-                r = request_set_name(request, value, &message);
-                break;
-        case OPTION_NETWORK:
-                r = request_set_network(request, value, &message);
-                break;
-        }
-        return request_result(r, message);
+static int add_upload(const Option *o, const char *value) {
+        return upload_add(&arg_run.uploads, value);
 }
 
-int run_option(int id, const char *value) {
-        Run *run = &arg_run;
-
-        if (!run->request && request_new(&run->request) < 0)
-                return log_oom();
-
-        switch (id) {
-        case OPTION_MAX_MEMORY:
-                return max_memory_parse(run->request, value);
-        case OPTION_MAX_CPU:
-                return max_cpu_parse(run->request, value);
-        case OPTION_TIMEOUT:
-                return timeout_parse(run->request, value);
-        case OPTION_ENV:
-                return environment_add("--env", value);
-        case OPTION_ENV_FILE:
-                return environment_file_read(value);
-        case OPTION_UPLOAD:
-                return upload_add(&run->uploads, value);
-        case OPTION_UPLOAD_DIR:
-                return upload_add_contents(&run->uploads, value);
-        case OPTION_DOWNLOAD:
-                return download_add(value);
-        case OPTION_DETACH:
-                run->detach = true;
-                return 0;
-        case OPTION_NO_STDIN:
-                run->no_stdin = true;
-                return 0;
-        case OPTION_DRY_RUN:
-                run->dry_run = true;
-                return 0;
-        default:
-                return request_option(run->request, id, value);
-        }
+static int add_upload_dir(const Option *o, const char *value) {
+        return upload_add_contents(&arg_run.uploads, value);
 }
+
+const Option run_options[] = {
+        { 0,   "runtime",    "NAME",         "run inside this runtime (python-3.11-ml, java:17, ...)",
+          set_runtime, NULL, COMPLETE_RUNTIME },
+        { 0,   "max-memory", "SIZE",         "limit of memory, in MiB or with a unit (512M, 2G)", set_max_memory },
+        { 0,   "max-cpu",    "PERCENT",      "limit of CPU time, in percent of one core", set_max_cpu },
+        { 0,   "cpu-cores",  "LIST",         "run on these CPUs only (0-3,6)", set_cpu_cores },
+        { 'e', "env",        "NAME[=VALUE]", "set a variable, or pass on the one set here",
+          add_environment, NULL, COMPLETE_VARIABLE },
+        { 0,   "env-file",   "FILE",         "the same, from the lines of a file", add_environment_file, NULL, COMPLETE_FILE },
+        { 'w', "workdir",    "DIR",          "directory in the job to start in (/work)", set_workdir },
+        { 0,   "name",       "NAME",         "a name to find the job by", set_name },
+        { 0,   "timeout",    "TIME",         "end the job after this time (90s, 2h30m)", set_timeout },
+        { 0,   "network",    "NAME",         "none (the default) or host", set_network, NULL, "none host" },
+        { 0,   "upload",     "PATH",         "put a file or a directory into /work", add_upload, NULL, COMPLETE_FILE },
+        { 0,   "upload-dir", "DIR",          "put what is in a directory into /work",
+          add_upload_dir, NULL, COMPLETE_DIRECTORY },
+        { 0,   "download",   "PATH[:DEST]",  "fetch a file or a directory when the job has ended",
+          add_download, NULL, COMPLETE_PATH_IN_JOB },
+        { 'd', "detach",     NULL,           "do not wait: print the job's id", option_set_true, &arg_run.detach },
+        { 'n', NULL,         NULL,           "leave standard input alone", option_set_true, &arg_run.no_stdin },
+        { 0,   "dry-run",    NULL,           "print the equivalent systemd-run command, run nothing",
+          option_set_true, &arg_run.dry_run },
+        {}
+};
 
 void run_fds_close(RunFds *fds) {
         fds->stdin_fd = safe_close(fds->stdin_fd);
@@ -416,8 +400,8 @@ static int request_finish(Run *run, char **command) {
         char *message = NULL;
         int r;
 
-        if (!run->request && request_new(&run->request) < 0)
-                return log_oom();
+        if (!arg_request())
+                return -ENOMEM;
         r = request_set_command(run->request, command, &message);
         r = request_result(r, message);
         if (r < 0)

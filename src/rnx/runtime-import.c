@@ -25,46 +25,19 @@
 #include "text.h"
 #include "tree-copy.h"
 
-enum {
-        OPTION_NAME = 1,
-        OPTION_LANGUAGE,
-        OPTION_VERSION,
-        OPTION_OUTPUT,
-        OPTION_INSTALL,
-};
-
-const Option runtime_import_options[] = {
-        { OPTION_NAME,     0,   "name",     "NAME",    "the name of the new runtime"                              },
-        { OPTION_LANGUAGE, 0,   "language", "NAME",    "its language, where the directory does not tell"           },
-        { OPTION_VERSION,  0,   "version",  "VERSION", "its version, where the directory does not tell"            },
-        { OPTION_OUTPUT,   'o', "output",   "DIR",     "make the runtime there (the directory NAME)"               },
-        { OPTION_INSTALL,  0,   "install",  NULL,      "install it at once"                                       },
-        {}
-};
-
 static const char *arg_name = NULL, *arg_language = NULL, *arg_version = NULL, *arg_output = NULL;
 static bool arg_install = false;
 
-int runtime_import_option(int id, const char *value) {
-        switch (id) {
-        case OPTION_NAME:
-                arg_name = value;
-                return 0;
-        case OPTION_LANGUAGE:
-                arg_language = value;
-                return 0;
-        case OPTION_VERSION:
-                arg_version = value;
-                return 0;
-        case OPTION_OUTPUT:
-                arg_output = value;
-                return 0;
-        case OPTION_INSTALL:
-                arg_install = true;
-                return 0;
-        }
-        return -EINVAL;
-}
+const Option runtime_import_options[] = {
+        { 0,   "name",     "NAME",    "the name of the new runtime", option_set_string, &arg_name },
+        { 0,   "language", "NAME",    "its language, where the directory does not tell",
+          option_set_string, &arg_language, "python java" },
+        { 0,   "version",  "VERSION", "its version, where the directory does not tell", option_set_string, &arg_version },
+        { 'o', "output",   "DIR",     "make the runtime there (the directory NAME)",
+          option_set_string, &arg_output, COMPLETE_DIRECTORY },
+        { 0,   "install",  NULL,      "install it at once", option_set_true, &arg_install },
+        {}
+};
 
 typedef struct Import {
         const char *source; /* as given */

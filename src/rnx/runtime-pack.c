@@ -15,26 +15,15 @@
 #include "terminal.h"
 #include "text.h"
 
-enum {
-        OPTION_OUTPUT = 1,
-        OPTION_LANGUAGE,
-};
-
-const Option runtime_pack_options[] = {
-        { OPTION_OUTPUT,   'o', "output",   "FILE", "write the package there (NAME-runtime.zip); - is standard output" },
-        { OPTION_LANGUAGE, 0,   "language", "NAME", "the language, where the name of the runtime does not begin with it" },
-        {}
-};
-
 static const char *arg_output = NULL, *arg_language = NULL;
 
-int runtime_pack_option(int id, const char *value) {
-        if (id == OPTION_OUTPUT)
-                arg_output = value;
-        else
-                arg_language = value;
-        return 0;
-}
+const Option runtime_pack_options[] = {
+        { 'o', "output",   "FILE", "write the package there (NAME-runtime.zip); - is standard output",
+          option_set_string, &arg_output, COMPLETE_FILE },
+        { 0,   "language", "NAME", "the language, where the name of the runtime does not begin with it",
+          option_set_string, &arg_language },
+        {}
+};
 
 /* What joblet-package says at its end: "ok" and two names, or "error N" and why; before that perhaps
  * "warning" and why. */

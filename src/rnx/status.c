@@ -23,30 +23,14 @@
 
 #define LINE_MAX_SHOWN 1024U
 
-enum {
-        OPTION_MOUNTS = 1,
-        OPTION_LINES,
-};
-
-const Option status_options[] = {
-        { OPTION_MOUNTS, 0,   "mounts", NULL, "also what is mounted for the job"             },
-        { OPTION_LINES,  'n', "lines",  "N",  "lines of output shown below (10)"              },
-        {}
-};
-
 static bool arg_mounts = false;
 static uint64_t arg_lines = 10;
 
-int status_option(int id, const char *value) {
-        switch (id) {
-        case OPTION_MOUNTS:
-                arg_mounts = true;
-                return 0;
-        case OPTION_LINES:
-                return number_parse("--lines", value, &arg_lines);
-        }
-        return -EINVAL;
-}
+const Option status_options[] = {
+        { 0,   "mounts", NULL, "also what is mounted for the job",    option_set_true,   &arg_mounts },
+        { 'n', "lines",  "N",  "lines of output shown below (10)", option_set_number, &arg_lines  },
+        {}
+};
 
 static void field_print(const char *name, const char *format, ...) _printf_(2, 3);
 
