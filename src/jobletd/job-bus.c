@@ -39,7 +39,8 @@ static int check_reader(Job *j, sd_bus *bus, sd_bus_error *error) {
                                  "job %" PRIu64 " belongs to somebody else", j->record->id);
 }
 
-/* The record in full: that of a job that is over is on disk, and loaded then. */
+/* The record with its whole command and all mounts: of a job that runs or is over they are on disk only. All else is as
+ * in memory, or older. */
 static int whole_record(const Job *j, Record **loaded, const Record **ret) {
         int r = 0;
 
@@ -246,7 +247,7 @@ int job_send_record(Job *j, sd_bus_message *m) {
                 if (r >= 0)
                         r = sd_bus_message_open_container(reply, 'v', values[i].signature);
                 if (r >= 0)
-                        r = append_value(reply, values + i, record);
+                        r = append_value(reply, values + i, values[i].type == VALUE_STRINGS ? record : j->record);
                 if (r >= 0)
                         r = sd_bus_message_close_container(reply);
                 if (r >= 0)

@@ -73,34 +73,6 @@ static int make_own(int parent_fd, uint64_t id) {
         return open_own(parent_fd, id);
 }
 
-/* An environment file as systemd.exec(5) reads it: values in double quotes, in which these four need a
- * backslash. */
-static int format_environment(char *const *environment, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        FILE *f;
-
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        STRV_FOREACH(e, environment) {
-                const char *value = strchr(*e, '=') + 1;
-
-                fprintf(f, "%.*s\"", (int) (value - *e), *e);
-                for (; *value; value++) {
-                        if (strchr("\"\\`$", *value))
-                                fputc('\\', f);
-                        fputc(*value, f);
-                }
-                fputs("\"\n", f);
-        }
-        if (fclose(f) != 0)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        *ret_size = size;
-        return 0;
-}
-
 /* In place, not by renaming: the job sees this very inode. */
 static int write_small_file(int dir_fd, const char *name, const char *text) {
         _cleanup_close_ int fd = -EBADF;
@@ -134,9 +106,6 @@ static int write_user(int dir_fd, const char *user, uid_t uid) {
 
 int job_files_prepare(const JobFiles *f, const Plan *plan) {
         _cleanup_close_ int dir_fd = -EBADF, work_fd = -EBADF;
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        int r;
 
         dir_fd = make_own(f->run_fd, plan->id);
         if (dir_fd < 0)
@@ -144,12 +113,7 @@ int job_files_prepare(const JobFiles *f, const Plan *plan) {
         work_fd = make_own(f->work_fd, plan->id);
         if (work_fd < 0)
                 return work_fd;
-        r = format_environment(plan->environment, &text, &size);
-        if (r >= 0)
-                r = atomic_file_write_at(dir_fd, "environment", text, size, 0600, false);
-        if (r >= 0)
-                r = write_user(dir_fd, plan->user, 65534);
-        return r;
+        return write_user(dir_fd, plan->user, 65534);
 }
 
 int job_files_give(const JobFiles *f, uint64_t id, uid_t uid, const char *user) {
@@ -166,14 +130,6 @@ int job_files_give(const JobFiles *f, uint64_t id, uid_t uid, const char *user) 
         if (fchown(work_fd, uid, uid) < 0)
                 return -errno;
         return write_user(dir_fd, user, uid);
-}
-
-void job_files_forget_environment(const JobFiles *f, uint64_t id) {
-        _cleanup_close_ int dir_fd = open_own(f->run_fd, id);
-
-        if (dir_fd >= 0 && unlinkat(dir_fd, "environment", 0) < 0 && errno != ENOENT)
-                log_warning_errno(-errno,
-                                  "Failed to remove the environment of job %" PRIu64 ", ignoring: %m", id);
 }
 
 int job_files_open_outcome(const JobFiles *f, uint64_t id) {

@@ -2,7 +2,7 @@
 #pragma once
 
 /* What a job has in the file system, other than its record: a directory below /run/joblet/jobs/ for this
- * boot (environment, passwd and group), its workspace, which it sees as /work, and the file for its
+ * boot (passwd and group), its workspace, which it sees as /work, and the file for its
  * outcome. All of it is ours alone until the job runs; the workspace is given to the job's user, and
  * after that never walked while the job lives. */
 
@@ -27,9 +27,6 @@ int job_files_prepare(const JobFiles *f, const Plan *plan);
 
 /* Gives the workspace to the user that systemd has chosen, and names it in the job's passwd and group. */
 int job_files_give(const JobFiles *f, uint64_t id, uid_t uid, const char *user);
-
-/* The environment was read by PID 1 and is of no use any more. */
-void job_files_forget_environment(const JobFiles *f, uint64_t id);
 
 /* Opens a new outcome file for writing: a descriptor, or a negative errno. */
 int job_files_open_outcome(const JobFiles *f, uint64_t id);

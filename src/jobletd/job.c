@@ -7,6 +7,7 @@
 
 #include "events.h"
 #include "job-internal.h"
+#include "launch.h"
 #include "log-reader.h"
 #include "log.h"
 #include "unit.h"
@@ -172,6 +173,7 @@ static void on_command_started(Job *j) {
         j->record->state = JOB_RUNNING;
         j->record->started_usec = now_realtime();
         job_save(j);
+        (void) record_make_brief(j->record);
         job_drop_start(j);
         event_job_started(j->record);
         job_answer_run(j, NULL, NULL);
@@ -231,7 +233,6 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
                 if (!j->record->invocation_id)
                         return -ENOMEM;
         }
-        job_files_forget_environment(&j->manager->files, j->record->id);
         r = job_files_give(&j->manager->files, j->record->id, uid, j->live->plan->user);
         if (r < 0)
                 return log_error_errno(r, "Failed to give job %" PRIu64 " its workspace: %m", j->record->id);
@@ -240,7 +241,9 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
         if (j->live->go.outcome_fd < 0)
                 return log_error_errno(j->live->go.outcome_fd,
                                        "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
-        r = relay_go_send(j->live->relay_fd, &j->live->go);
+        j->live->go.command_fd = launch_write(j->live->plan->command, j->live->plan->environment);
+        r = j->live->go.command_fd < 0 ? j->live->go.command_fd : relay_go_send(j->live->relay_fd, &j->live->go);
+        j->live->go.command_fd = safe_close(j->live->go.command_fd);
         if (r < 0)
                 return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m",
                                        j->record->id);

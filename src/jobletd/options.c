@@ -27,6 +27,7 @@ static const struct Option {
         { "MaxMemory",        "t",  .set_uint64 = request_set_memory_max     },
         { "MaxCPU",           "u",  .set_uint32 = request_set_cpu_percent    },
         { "CPUCores",         "s",  .set_string = request_set_cpus           },
+        { "Shell",            "s",  .set_string = request_set_shell          },
         { "Environment",      "as", .set_strings = request_set_environment   },
         { "WorkingDirectory", "s",  .set_string = request_set_workdir        },
         { "TimeoutUSec",      "t",  .set_uint64 = request_set_timeout        },

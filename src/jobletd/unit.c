@@ -128,8 +128,6 @@ static int append_value(sd_bus_message *m, const Property *property, const Plan 
         case PROPERTY_ANY_ADDRESS:
         case PROPERTY_LOCALHOST:
                 return append_addresses(m, property->type);
-        case PROPERTY_FILES:
-                return sd_bus_message_append(m, "a(sb)", 1, property->string, false);
         case PROPERTY_LOG_FIELDS:
                 return append_log_fields(m, p);
         default:
@@ -145,7 +143,7 @@ static int append_property(sd_bus_message *m, const Property *property, const Pl
                 [PROPERTY_ALLOW_LIST] = "(bas)", [PROPERTY_BINDS] = "a(ssbt)", [PROPERTY_TMPFS] = "a(ss)",
                 [PROPERTY_INACCESSIBLE] = "as", [PROPERTY_CPU_SET] = "ay",     [PROPERTY_ANY_ADDRESS] = "a(iayu)",
                 [PROPERTY_LOCALHOST] = "a(iayu)",
-                [PROPERTY_FILES] = "a(sb)",    [PROPERTY_LOG_FIELDS] = "aay",
+                [PROPERTY_LOG_FIELDS] = "aay",
         };
         const char *signature = signatures[property->type];
         int r;
@@ -162,36 +160,9 @@ static int append_property(sd_bus_message *m, const Property *property, const Pl
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* ExecStartEx with no-env-expand: a $ of the user's stays one (org.freedesktop.systemd1(5)). */
+/* The relay alone: what the job executes reaches it by a descriptor, unseen by who reads the properties of units. */
 static int append_exec(sd_bus_message *m, const Plan *p) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStartEx");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasas)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasas)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasas");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", p->relay);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", p->relay);
-        STRV_FOREACH(word, p->command)
-                if (r >= 0)
-                        r = sd_bus_message_append(m, "s", *word);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "as", 1, "no-env-expand");
-        for (unsigned i = 0; i < 4; i++)
-                if (r >= 0)
-                        r = sd_bus_message_close_container(m);
-        return r;
+        return sd_bus_message_append(m, "(sv)", "ExecStart", "a(sasb)", 1, p->relay, 1, p->relay, false);
 }
 
 int unit_start(sd_bus *bus, Calls *calls, const Plan *plan, int stdin_fd, sd_bus_message_handler_t callback,

@@ -40,18 +40,21 @@ static int prepend(char ***environment, const char *name, size_t n, const char *
         return set(environment, name, n, joined);
 }
 
-static int merge(char ***environment, char *const *assignments) {
+/* What a manifest says with the suffix is no variable of that name; what a user gives is one all the same. */
+static int merge(char ***environment, char *const *assignments, bool keep_prepend) {
         STRV_FOREACH(a, assignments) {
                 const char *equals = strchr(*a, '=');
                 size_t n, s = strlen(PREPEND_SUFFIX);
-                int r;
+                bool is_prepend;
+                int r = 0;
 
                 if (!equals)
                         return -EINVAL;
                 n = (size_t) (equals - *a);
-                if (n > s && memcmp(equals - s, PREPEND_SUFFIX, s) == 0)
+                is_prepend = n > s && memcmp(equals - s, PREPEND_SUFFIX, s) == 0;
+                if (is_prepend)
                         r = prepend(environment, *a, n - s, equals + 1);
-                else
+                if (r >= 0 && (keep_prepend || !is_prepend))
                         r = set(environment, *a, n, equals + 1);
                 if (r < 0)
                         return r;
@@ -69,7 +72,7 @@ int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime
         };
         int r;
 
-        r = merge(&p->environment, (char *const *) base);
+        r = merge(&p->environment, (char *const *) base, false);
         if (r >= 0)
                 r = strv_extendf(&p->environment, "USER=%s", p->user);
         if (r >= 0)
@@ -79,8 +82,8 @@ int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime
         if (r >= 0 && runtime)
                 r = strv_extendf(&p->environment, "JOBLET_RUNTIME=%s", runtime->name);
         if (r >= 0 && runtime)
-                r = merge(&p->environment, runtime->manifest->environment);
+                r = merge(&p->environment, runtime->manifest->environment, false);
         if (r >= 0)
-                r = merge(&p->environment, request->environment);
+                r = merge(&p->environment, request->environment, true);
         return r;
 }

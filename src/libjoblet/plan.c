@@ -98,8 +98,7 @@ static int copy_string(char **field, const char *value) {
 }
 
 static int set_names(Plan *p, const Request *request, const Runtime *runtime, const Policy *policy) {
-        const char *slash = strrchr(request->command[0], '/'),
-                   *base = slash ? slash + 1 : request->command[0];
+        const char *slash = strrchr(p->command[0], '/'), *base = slash ? slash + 1 : p->command[0];
         unsigned long long id = p->id;
         int r;
 
@@ -107,7 +106,6 @@ static int set_names(Plan *p, const Request *request, const Runtime *runtime, co
             asprintf(&p->slice, "joblet-u%u.slice", p->owner) < 0 ||
             asprintf(&p->user, "joblet-u%u", p->owner) < 0 ||
             (id && asprintf(&p->directory, PKGRUNDIR "/jobs/%llu", id) < 0) ||
-            (id && asprintf(&p->environment_file, PKGRUNDIR "/jobs/%llu/environment", id) < 0) ||
             (id && asprintf(&p->workspace, PKGSTATEDIR "/work/%llu", id) < 0) ||
             asprintf(&p->description, "Joblet job%s%s%s%s%s%s",
                      request->name ? " " : "", request->name ?: "",
@@ -204,11 +202,11 @@ int plan_new(const Request *request, const Runtime *runtime, const Policy *polic
                 .memory_recommended = runtime ? runtime->manifest->recommended_memory : 0,
         };
 
-        r = set_names(p, request, runtime, policy);
+        r = request_command(request, &p->command, reterr);
+        if (r >= 0)
+                r = set_names(p, request, runtime, policy);
         if (r >= 0)
                 r = set_limits(p, request, policy);
-        if (r >= 0)
-                r = strv_copy(request->command, &p->command);
         if (r >= 0)
                 r = copy_string(&p->workdir, request->workdir);
         if (r >= 0)
@@ -247,7 +245,6 @@ Plan* plan_free(Plan *p) {
         strv_free(p->log_fields);
         free(p->relay);
         free(p->directory);
-        free(p->environment_file);
         free(p->workspace);
         free(p->cpus);
         free(p->cpu_set);

@@ -68,7 +68,6 @@ typedef struct Plan {
         char **log_fields;  /* JOBLET_JOB_ID=42, ... */
         char *relay;        /* its path in the job, or NULL */
         char *directory;    /* per-boot files of this job below /run/joblet, or NULL */
-        char *environment_file;
         char *workspace;    /* on the host, or NULL */
 
         uint64_t memory_max;

@@ -116,7 +116,6 @@ int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n) {
         append(&l, (Property) { "InaccessiblePaths", NULL, PROPERTY_INACCESSIBLE });
         if (p->id) {
                 append(&l, (Property) { "SyslogIdentifier", NULL, PROPERTY_STRING, .string = p->identifier });
-                append(&l, (Property) { "EnvironmentFiles", "EnvironmentFile", PROPERTY_FILES, .string = p->environment_file });
                 append(&l, (Property) { "LogExtraFields", NULL, PROPERTY_LOG_FIELDS });
                 append(&l, (Property) { "After", NULL, PROPERTY_STRINGS, .strings = after });
         }

@@ -30,7 +30,6 @@ typedef enum PropertyType {
         PROPERTY_CPU_SET,       /* ay */
         PROPERTY_ANY_ADDRESS,   /* a(iayu) */
         PROPERTY_LOCALHOST,     /* a(iayu) */
-        PROPERTY_FILES,         /* a(sb): environment files */
         PROPERTY_LOG_FIELDS,    /* aay */
         _PROPERTY_TYPE_MAX,
 } PropertyType;

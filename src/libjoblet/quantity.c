@@ -437,9 +437,14 @@ bool environment_name_is_valid(const char *name) {
         return n > 0 && name[n] == 0 && n < ENVIRONMENT_ENTRY_MAX - 1;
 }
 
-bool environment_entry_is_valid(const char *entry) {
-        size_t n = environment_name_length(entry);
+const char* environment_entry_problem(const char *entry) {
+        size_t n = environment_name_length(entry), size = strlen(entry);
 
-        return n > 0 && entry[n] == '=' && strnlen(entry, ENVIRONMENT_ENTRY_MAX) < ENVIRONMENT_ENTRY_MAX &&
-                text_is_value(entry + n + 1);
+        if (n == 0 || entry[n] != '=')
+                return "is not NAME=VALUE with a name of letters, digits and _";
+        if (size >= ENVIRONMENT_ENTRY_MAX)
+                return "is too long, Linux takes no variable of 128 KiB; put long data into a file and use --upload";
+        if (!utf8_is_valid(entry, size))
+                return "has a value that is not UTF-8; encode such bytes, with base64 for example, or put them into a file and use --upload";
+        return NULL;
 }

@@ -39,5 +39,6 @@ int timespan_format(uint64_t usec, uint64_t accuracy, char **ret);
 
 /* [A-Za-z_][A-Za-z0-9_]* */
 bool environment_name_is_valid(const char *name);
-/* NAME=VALUE: a valid name, VALUE in UTF-8 without control characters but tab and newline, not too long. */
-bool environment_entry_is_valid(const char *entry);
+/* What is wrong with NAME=VALUE, to be put behind its name, or NULL: the name must be valid, the value in UTF-8, both
+ * together not longer than the kernel takes. */
+const char* environment_entry_problem(const char *entry);

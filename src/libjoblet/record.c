@@ -137,6 +137,37 @@ static int copy_string(char **field, const char *value) {
         return *field ? 0 : -ENOMEM;
 }
 
+/* The first bytes of s, whole characters, and a sign that there were more. */
+static char* cut(const char *s, size_t size) {
+        char *t;
+
+        while (size > 0 && (s[size] & 0xc0) == 0x80)
+                size--;
+        return asprintf(&t, "%.*s...", (int) size, s) < 0 ? NULL : t;
+}
+
+/* As much of a command as fits, ending in "..." where something was left out. */
+static int cut_command(char *const *command, size_t size_max, size_t words_max, char ***ret) {
+        _cleanup_strv_free_ char **words = calloc(strv_length(command) + 1, sizeof(char*));
+        size_t n = 0;
+
+        if (!words)
+                return -ENOMEM;
+        STRV_FOREACH(word, command) {
+                size_t size = strlen(*word) + 1;
+                bool fits = size <= size_max && n < words_max;
+
+                words[n] = fits ? strdup(*word) : cut(*word, size <= size_max ? 0 : size_max);
+                if (!words[n++])
+                        return -ENOMEM;
+                if (!fits)
+                        break;
+                size_max -= size;
+        }
+        *ret = TAKE_PTR(words);
+        return 0;
+}
+
 int record_new(const Plan *plan, const Request *request, bool attached, uint64_t now_usec, Record **ret) {
         _cleanup_(record_freep) Record *r = record_init();
         int q;
@@ -153,7 +184,7 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
         r->timeout_usec = plan->timeout_usec;
         r->submitted_usec = now_usec;
 
-        q = strv_copy(plan->command, &r->command);
+        q = cut_command(plan->command, RECORD_COMMAND_MAX, SIZE_MAX, &r->command);
         if (q >= 0)
                 q = copy_string(&r->name, request->name);
         if (q >= 0)
@@ -174,39 +205,16 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
         return 0;
 }
 
-/* The first bytes of s, whole characters, and a sign that there were more. */
-static char* cut(const char *s, size_t size) {
-        char *t;
-
-        while (size > 0 && (s[size] & 0xc0) == 0x80)
-                size--;
-        return asprintf(&t, "%.*s...", (int) size, s) < 0 ? NULL : t;
-}
-
 int record_brief_command(const Record *r, char ***ret) {
-        _cleanup_strv_free_ char **brief = NULL;
-        size_t left = RECORD_BRIEF_COMMAND_MAX, n = 0;
-
-        STRV_FOREACH(word, r->command) {
-                size_t size = strlen(*word) + 1;
-                bool fits = size <= left && n < RECORD_BRIEF_WORDS_MAX;
-                int q = fits ? strv_extend(&brief, *word) : strv_consume(&brief, cut(*word, size <= left ? 0 : left));
-
-                if (q < 0)
-                        return q;
-                if (!fits)
-                        break;
-                left -= size;
-                n++;
-        }
-        *ret = TAKE_PTR(brief);
-        return 0;
+        return cut_command(r->command, RECORD_BRIEF_COMMAND_MAX, RECORD_BRIEF_WORDS_MAX, ret);
 }
 
 int record_make_brief(Record *r) {
         char **brief;
         int q;
 
+        if (r->brief)
+                return 0;
         q = record_brief_command(r, &brief);
         if (q < 0)
                 return q;
@@ -403,7 +411,7 @@ int record_parse(const char *text, bool whole, Record **ret) {
                 if (strcmp(line, "END") == 0) {
                         if (r->id == 0 || !r->command)
                                 return -EBADMSG;
-                        q = !whole && job_state_is_final(r->state) ? record_make_brief(r) : 0;
+                        q = !whole ? record_make_brief(r) : 0;
                         if (q < 0)
                                 return q;
                         *ret = TAKE_PTR(r);
@@ -425,11 +433,27 @@ static int file_name(uint64_t id, char **ret) {
         return asprintf(ret, "%" PRIu64, id) < 0 ? -ENOMEM : 0;
 }
 
+/* The text of a brief record, with what the one on disk has beyond it. */
+static int format_whole(int dir_fd, const Record *r, char **ret) {
+        _cleanup_(record_freep) Record *old = NULL;
+        Record whole = *r;
+        int q;
+
+        q = record_load(dir_fd, r->id, /* whole= */ true, &old);
+        if (q == -ENOENT || q == -EBADMSG)
+                return record_format(r, ret); /* better brief than not at all */
+        if (q < 0)
+                return q;
+        whole.command = old->command;
+        whole.mounts = old->mounts;
+        return record_format(&whole, ret);
+}
+
 int record_save(int dir_fd, const Record *r) {
         _cleanup_free_ char *text = NULL, *name = NULL;
         int q;
 
-        q = record_format(r, &text);
+        q = r->brief ? format_whole(dir_fd, r, &text) : record_format(r, &text);
         if (q >= 0)
                 q = file_name(r->id, &name);
         if (q < 0)

@@ -48,8 +48,9 @@ static inline bool job_state_is_final(JobState s) {
         return s >= JOB_COMPLETED;
 }
 
-#define RECORD_BRIEF_COMMAND_MAX 200U    /* bytes of a command that lists show */
-#define RECORD_BRIEF_WORDS_MAX 32U       /* and words of it */
+#define RECORD_COMMAND_MAX (128U * 1024U) /* bytes of a command that are kept */
+#define RECORD_BRIEF_COMMAND_MAX 200U     /* and that lists show */
+#define RECORD_BRIEF_WORDS_MAX 32U        /* and words of it */
 #define RECORD_MOUNTS_MAX (256U * 1024U) /* bytes: a runtime may have thousands, those that come last are left out then */
 
 typedef struct Record {
@@ -63,7 +64,7 @@ typedef struct Record {
         char *invocation_id; /* 32 hexadecimal digits, NULL until systemd has given one */
         bool attached;       /* submitted with a client's descriptors */
         bool stop_requested;
-        bool brief;          /* as kept in memory once the job is over, see record_make_brief(); not in the file */
+        bool brief;          /* as kept in memory once the job runs, see record_make_brief(); not in the file */
 
         char *workdir;
         NetworkMode network;
@@ -96,12 +97,12 @@ int record_exit_status(const Record *r);
 /* The beginning of the command, ending in "..." where something was left out. Returns 0 or -ENOMEM. */
 int record_brief_command(const Record *r, char ***ret);
 /* Leaves of a record that is on disk what tens of thousands may keep in memory: not the mounts, and of the
- * command no more than the beginning. Returns 0 or -ENOMEM. */
+ * command no more than the beginning. record_save() keeps what is on disk of these. Returns 0 or -ENOMEM. */
 int record_make_brief(Record *r);
 
 /* Reading and writing, relative to the directory of records. record_save(): -EFBIG if it could not be read
  * again. record_load(): 0, -ENOENT, -EBADMSG for a file that is not a whole record, -ENOMEM or another
- * errno; whole false makes it brief if the job is over. */
+ * errno; whole false makes it brief. */
 int record_save(int dir_fd, const Record *r);
 int record_load(int dir_fd, uint64_t id, bool whole, Record **ret);
 int record_remove(int dir_fd, uint64_t id);

@@ -19,7 +19,7 @@
 #include "cleanup.h"
 
 #define RELAY_PACKET_MAX (64U * 1024U)
-#define RELAY_FDS_MAX 8U
+#define RELAY_FDS_MAX 16U
 
 /* How the relay exits if the daemon has gone before it said "go" (EX_TEMPFAIL). */
 #define RELAY_EXIT_NOT_BEGUN 75
@@ -54,6 +54,7 @@ typedef struct RelayGo {
         int stdin_fd, stdout_fd, stderr_fd; /* the client's pipes */
         int control_fd;                     /* the client's control socket */
         int upload_fd, download_fd;         /* tar streams */
+        int command_fd;                     /* what is executed, see launch.h */
         int outcome_fd;                     /* file that the outcome is written to, see RelayOutcome */
         char *workdir;                      /* where the command starts, absolute in the job */
         char **download;                    /* paths in the job */
@@ -63,7 +64,8 @@ typedef struct RelayGo {
 #define RELAY_GO_NULL                                                                                        \
         (RelayGo) {                                                                                          \
                 .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .control_fd = -EBADF,          \
-                .upload_fd = -EBADF, .download_fd = -EBADF, .outcome_fd = -EBADF, .upload_max = UINT64_MAX,  \
+                .upload_fd = -EBADF, .download_fd = -EBADF, .command_fd = -EBADF, .outcome_fd = -EBADF,      \
+                .upload_max = UINT64_MAX,                                                                    \
         }
 
 /* The name of an entry in the stream of a download that is no file: a line for each that is not in it as it should be. */

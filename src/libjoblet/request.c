@@ -17,6 +17,14 @@ static const char *const network_mode_table[_NETWORK_MODE_MAX] = {
 
 DEFINE_STRING_TABLE(network_mode, NetworkMode);
 
+static const char *const shell_mode_table[_SHELL_MODE_MAX] = {
+        [SHELL_AUTO] = "auto",
+        [SHELL_YES] = "yes",
+        [SHELL_NO] = "no",
+};
+
+DEFINE_STRING_TABLE(shell_mode, ShellMode);
+
 /* Refuses a value of the user's: "OPTION: 'VALUE' RULE", the value made fit for one line. */
 static int refuse_value(char **reterr, const char *option, const char *value, const char *rule) {
         _cleanup_free_ char *safe = text_for_message(value, 64);
@@ -71,9 +79,9 @@ Request* request_free(Request *r) {
         return NULL;
 }
 
-/* A single word that only a shell would understand is run by one, as `rnx run 'a && b'` promises. */
-static bool wants_shell(char *const *command) {
-        return strv_length(command) == 1 && strpbrk(command[0], " \t\n|&;<>()$`\\\"'*?[#~=%!{}");
+static int refuse_word(char **reterr, size_t size, const char *where) {
+        return message_set(reterr, -EINVAL, "%s is %zu bytes long, Linux takes no word of more than %u; put long data into a file and use --upload, "
+                           "or give it on standard input", where, size, REQUEST_WORD_MAX - 1);
 }
 
 int request_set_command(Request *r, char *const *command, char **reterr) {
@@ -81,27 +89,56 @@ int request_set_command(Request *r, char *const *command, char **reterr) {
         char **copy = NULL;
         int q;
 
-        if (strv_length(command) == 0 || command[0][0] == 0)
+        if (!command || !command[0] || command[0][0] == 0)
                 return message_set(reterr, -EINVAL, "no command to run was given");
         STRV_FOREACH(s, command) {
-                if (!utf8_is_valid(*s, strlen(*s)))
+                size_t n = strlen(*s);
+
+                if (!utf8_is_valid(*s, n))
                         return refuse_value(reterr, "the command", *s,
                                             "is not UTF-8; write such bytes as an escape: sh -c 'printf \"\\377\"'");
-                size += strlen(*s) + 1;
+                if (n >= REQUEST_WORD_MAX)
+                        return refuse_word(reterr, n, "a word of the command");
+                size += n + 1;
         }
         if (size > REQUEST_COMMAND_MAX)
                 return message_set(reterr, -EINVAL, "the command is %zu bytes long, at most %u are allowed; put long data into a file and use --upload",
                               size, REQUEST_COMMAND_MAX);
 
-        if (wants_shell(command))
-                q = strv_copy((char *[]) { (char*) "sh", (char*) "-c", command[0], NULL }, &copy);
-        else
-                q = strv_copy(command, &copy);
+        q = strv_copy(command, &copy);
         if (q < 0)
                 return q;
         strv_free(r->command);
         r->command = copy;
         return 0;
+}
+
+int request_set_shell(Request *r, const char *mode, char **reterr) {
+        ShellMode m = shell_mode_from_string(mode);
+
+        if (m < 0)
+                return refuse_value(reterr, "--shell", mode, "is none of auto, yes and no");
+        r->shell = m;
+        return 0;
+}
+
+/* A single word that only a shell would understand is run by one, as `rnx run 'a && b'` promises. */
+static bool wants_shell(const Request *r) {
+        return r->shell == SHELL_YES ||
+                (r->shell == SHELL_AUTO && !r->command[1] && strpbrk(r->command[0], " \t\n|&;<>()$`\\\"'*?[#~=%!{}"));
+}
+
+int request_command(const Request *r, char ***ret, char **reterr) {
+        _cleanup_free_ char *script = NULL;
+
+        if (!wants_shell(r))
+                return strv_copy(r->command, ret);
+        script = strv_join(r->command, " ");
+        if (!script)
+                return -ENOMEM;
+        if (strlen(script) >= REQUEST_WORD_MAX)
+                return refuse_word(reterr, strlen(script), "--shell: the script");
+        return strv_copy((char *[]) { (char*) "sh", (char*) "-c", script, NULL }, ret);
 }
 
 int request_set_runtime(Request *r, const char *spelling, char **reterr) {
@@ -164,15 +201,23 @@ int request_set_cpus(Request *r, const char *list, char **reterr) {
         return 0;
 }
 
+/* Names the variable only: its value may be long, or secret. */
+static int refuse_variable(char **reterr, const char *assignment, const char *problem) {
+        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "="));
+
+        return name ? refuse_value(reterr, "--env", name, problem) : -ENOMEM;
+}
+
 int request_set_environment(Request *r, char *const *assignments, char **reterr) {
         size_t size = 0;
         char **copy = NULL;
         int q;
 
         STRV_FOREACH(s, assignments) {
-                if (!environment_entry_is_valid(*s))
-                        return refuse_value(reterr, "--env", *s,
-                                            "is not NAME=VALUE with a name of letters, digits and _ and a value of plain UTF-8 text");
+                const char *problem = environment_entry_problem(*s);
+
+                if (problem)
+                        return refuse_variable(reterr, *s, problem);
                 size += strlen(*s) + 1;
         }
         if (size > REQUEST_ENVIRONMENT_MAX)

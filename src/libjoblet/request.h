@@ -19,8 +19,22 @@ typedef enum NetworkMode {
 const char* network_mode_to_string(NetworkMode m);
 NetworkMode network_mode_from_string(const char *s);
 
-#define REQUEST_COMMAND_MAX (96U * 1024U)      /* bytes of all arguments; they become one property of the unit */
-#define REQUEST_ENVIRONMENT_MAX (128U * 1024U) /* bytes of all assignments */
+/* How a shell gets into it. */
+typedef enum ShellMode {
+        SHELL_AUTO, /* a single word that only a shell would understand is run by one */
+        SHELL_YES,  /* the words, joined by blanks, are */
+        SHELL_NO,   /* the first word is a program, whatever it looks like */
+        _SHELL_MODE_MAX,
+        _SHELL_MODE_INVALID = -EINVAL,
+} ShellMode;
+
+const char* shell_mode_to_string(ShellMode m);
+ShellMode shell_mode_from_string(const char *s);
+
+/* The kernel takes 2 MiB of both and their pointers together, with the usual limit of the stack. */
+#define REQUEST_COMMAND_MAX (2U << 20)     /* bytes of all words */
+#define REQUEST_WORD_MAX (128U * 1024U)    /* of one, with its NUL: the kernel takes no longer string (MAX_ARG_STRLEN) */
+#define REQUEST_ENVIRONMENT_MAX (2U << 20) /* bytes of all assignments */
 #define REQUEST_NAME_MAX 64U
 #define REQUEST_DOWNLOADS_MAX 64U
 #define REQUEST_DOWNLOAD_SIZE_MAX (24U * 1024U) /* bytes of all paths; they become part of one packet to the relay, backslashes doubled */
@@ -28,7 +42,8 @@ NetworkMode network_mode_from_string(const char *s);
 #define REQUEST_CPU_PERCENT_MAX 1000000U
 
 typedef struct Request {
-        char **command;
+        char **command;      /* as given: the shell gets into it in the plan */
+        ShellMode shell;
         char *runtime;        /* as spelled, or NULL: the host's programs */
         char *name;           /* or NULL */
         uint64_t memory_max;  /* bytes, UINT64_MAX: no limit */
@@ -51,6 +66,7 @@ DEFINE_CLEANUP(Request*, request_free);
 /* Sets an option from what a user wrote or a client sent. Each returns 0, -EINVAL with a sentence in
  * *reterr that names option, value and rule, or -ENOMEM. */
 int request_set_command(Request *r, char *const *command, char **reterr);
+int request_set_shell(Request *r, const char *mode, char **reterr);
 int request_set_runtime(Request *r, const char *spelling, char **reterr);
 int request_set_name(Request *r, const char *name, char **reterr);
 int request_set_memory_max(Request *r, uint64_t bytes, char **reterr);
@@ -62,3 +78,6 @@ int request_set_timeout(Request *r, uint64_t usec, char **reterr);
 int request_set_network(Request *r, const char *mode, char **reterr);
 int request_set_download(Request *r, char *const *paths, char **reterr);
 int request_set_request_id(Request *r, const char *id, char **reterr);
+
+/* What is executed for it, with the shell where one is wanted. Returns 0, -EINVAL with a sentence, or -ENOMEM. */
+int request_command(const Request *r, char ***ret, char **reterr);

@@ -63,11 +63,17 @@ int strv_extendf(char ***l, const char *format, ...) {
 
 int strv_copy(char *const *l, char ***ret) {
         _cleanup_strv_free_ char **copy = NULL;
+        size_t n = strv_length(l);
 
-        for (char *const *s = l; s && *s; s++) {
-                int r = strv_extend(&copy, *s);
-                if (r < 0)
-                        return r;
+        if (n > 0) {
+                copy = calloc(n + 1, sizeof(char*));
+                if (!copy)
+                        return -ENOMEM;
+        }
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = strdup(l[i]);
+                if (!copy[i])
+                        return -ENOMEM;
         }
 
         *ret = TAKE_PTR(copy);

@@ -58,7 +58,6 @@ static int scalar_to_setting(const Property *property, const Plan *p, char ***se
         case PROPERTY_BOOLEAN:
                 return strv_extend(settings, property->boolean ? "yes" : "no");
         case PROPERTY_STRING:
-        case PROPERTY_FILES:
                 return strv_extend(settings, property->string);
         case PROPERTY_FLAGS_NONE:
                 return strv_extend(settings, property->string ?: "");

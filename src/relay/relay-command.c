@@ -75,7 +75,7 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-_Noreturn static void execute(char **argv, int stdin_fd, int stdout_fd, int stderr_fd, int errno_fd) {
+_Noreturn static void execute(const Launch *launch, int stdin_fd, int stdout_fd, int stderr_fd, int errno_fd) {
         int error = 0;
 
         if (setsid() < 0 || dup2(stdin_fd, STDIN_FILENO) < 0 || dup2(stdout_fd, STDOUT_FILENO) < 0 ||
@@ -83,42 +83,10 @@ _Noreturn static void execute(char **argv, int stdin_fd, int stdout_fd, int stde
                 error = errno;
         else {
                 reset_signals();
-                (void) execvp(argv[0], argv);
-                error = errno;
+                error = program_execute(launch);
         }
         (void) !write(errno_fd, &error, sizeof(error));
         _exit(127);
-}
-
-/* Whether execvp() found something of that name: then it is not the name that is missing. */
-static bool is_there(const char *name) {
-        const char *path = getenv("PATH") ?: "";
-
-        if (strchr(name, '/'))
-                return access(name, F_OK) >= 0;
-        for (const char *p = path, *end; *p; p = end + (*end == ':')) {
-                _cleanup_free_ char *file = NULL;
-
-                end = p + strcspn(p, ":");
-                if (asprintf(&file, "%.*s/%s", (int) (end - p), p, name) < 0) {
-                        file = NULL;
-                        return false;
-                }
-                if (access(file, X_OK) >= 0)
-                        return true;
-        }
-        return false;
-}
-
-static int describe_exec_error(const char *name, int error, char **reterr_message) {
-        _cleanup_free_ char *shown = text_for_message(name, NAME_MAX_MESSAGE);
-
-        if (error == ENOENT && *name && is_there(name))
-                return message_set(reterr_message, 126,
-                                   "cannot execute %s: its interpreter does not exist here", shown ?: "?");
-        if (error == ENOENT || error == ENOTDIR)
-                return message_set(reterr_message, 127, "command not found: %s", shown ?: "?");
-        return failed(126, reterr_message, "cannot execute", name, error);
 }
 
 /* Of the usual size: larger ones were measured to be no faster, and count against what the user may have. */
@@ -133,7 +101,7 @@ static void close_ends(int (*ends)[2]) {
 
 #define PIPE_NULL { -EBADF, -EBADF }
 
-int command_start(Relay *r, char **argv, char **reterr_message) {
+int command_start(Relay *r, const Launch *launch, char **reterr_message) {
         _cleanup_(close_ends) int out[2] = PIPE_NULL, err[2] = PIPE_NULL, result[2] = PIPE_NULL;
         int q, error = 0;
         ssize_t n;
@@ -151,10 +119,10 @@ int command_start(Relay *r, char **argv, char **reterr_message) {
         r->pid = fork();
         if (r->pid < 0) {
                 r->pid = 0;
-                return failed(125, reterr_message, "cannot fork for", argv[0], errno);
+                return failed(125, reterr_message, "cannot fork for", launch->command[0], errno);
         }
         if (r->pid == 0)
-                execute(argv, r->go.stdin_fd, out[1], err[1], result[1]);
+                execute(launch, r->go.stdin_fd, out[1], err[1], result[1]);
 
         /* Closed by a successful execve(). The wait is short, and signals stay pending. */
         result[1] = safe_close(result[1]);
@@ -165,7 +133,7 @@ int command_start(Relay *r, char **argv, char **reterr_message) {
         if (n == sizeof(error)) {
                 (void) waitpid(r->pid, NULL, 0);
                 r->reaped = true;
-                return describe_exec_error(argv[0], error, reterr_message);
+                return program_describe_error(launch, error, reterr_message);
         }
 
         r->streams[0].pipe_fd = TAKE_FD(out[0]);

@@ -61,18 +61,6 @@ void relay_log(Relay *r, int priority, const char *format, ...) {
         stream_note(r->streams + 1, priority, line);
 }
 
-/* What systemd tells the relay does not concern the command. */
-static void clean_environment(void) {
-        static const char *const names[] = {
-                "NOTIFY_SOCKET", "JOURNAL_STREAM", "LISTEN_FDS",       "LISTEN_FDNAMES",
-                "LISTEN_PID",    "LISTEN_PIDFDID", "SYSTEMD_EXEC_PID", "WATCHDOG_PID",
-                "WATCHDOG_USEC", "MAINPID",        "MANAGERPID",       "MANAGERPIDFDID",
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                (void) unsetenv(names[i]);
-}
-
 static int set_up(Relay *r) {
         sigset_t all;
 
@@ -80,7 +68,6 @@ static int set_up(Relay *r) {
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return -errno;
         (void) close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-        clean_environment();
 
         (void) signal(SIGPIPE, SIG_IGN);
         sigfillset(&all);
@@ -165,7 +152,7 @@ static void write_outcome(const Relay *r, const RelayOutcome *outcome) {
 }
 
 /* Everything up to the running command. */
-static int start(Relay *r, char **argv, char **reterr_message) {
+static int start(Relay *r, const Launch *launch, char **reterr_message) {
         int q;
 
         r->work_fd = open(work_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -181,7 +168,7 @@ static int start(Relay *r, char **argv, char **reterr_message) {
         relay_handle_signals(r);
         if (r->terminated || r->cancel_signal > 0)
                 return -ECANCELED;
-        return command_start(r, argv, reterr_message);
+        return command_start(r, launch, reterr_message);
 }
 
 /* What came instead of a running command: code as returned by start(). */
@@ -213,7 +200,7 @@ static size_t backlog_max(void) {
 }
 
 /* Up to the end of the command and of what it wrote. */
-static void run(Relay *r, char **argv, RelayNotice *ret) {
+static void run(Relay *r, Launch *launch, RelayNotice *ret) {
         char *message = NULL;
         int q;
 
@@ -223,7 +210,8 @@ static void run(Relay *r, char **argv, RelayNotice *ret) {
                 q = stream_init(r->streams + 1, "standard error", TAKE_FD(r->go.stderr_fd), STDERR_FILENO, LOG_ERR);
         r->streams[0].backlog_max = r->streams[1].backlog_max = backlog_max();
         if (q >= 0)
-                q = start(r, argv, &message);
+                q = start(r, launch, &message);
+        launch_done(launch); /* its memory counts as the job's */
         r->started_usec = r->finished_usec = now_realtime();
         if (q == 0) {
                 notify(r, &(RelayNotice) { .event = RELAY_STARTED });
@@ -269,16 +257,21 @@ static void relay_done(Relay *r) {
         safe_close(r->work_fd);
 }
 
-int main(int argc, char **argv) {
+int main(void) {
         _cleanup_(relay_done) Relay r = { .daemon_fd = STDIN_FILENO, .signal_fd = -EBADF, .work_fd = -EBADF,
                                          .go = RELAY_GO_NULL, .streams = { STREAM_NULL, STREAM_NULL } };
         _cleanup_(relay_notice_done) RelayNotice notice = {};
+        _cleanup_(launch_done) Launch launch = {};
+        int q;
 
-        if (argc < 2) {
+        q = set_up(&r);
+        if (q >= 0)
+                q = say_hello(r.daemon_fd);
+        if (q == -ENOTSOCK) {
                 fputs("joblet-relay is started by jobletd, inside a job\n", stderr);
                 return 125;
         }
-        if (set_up(&r) < 0 || say_hello(r.daemon_fd) < 0)
+        if (q < 0)
                 return RELAY_EXIT_NOT_BEGUN;
 
         switch (wait_for_go(&r)) {
@@ -290,7 +283,11 @@ int main(int argc, char **argv) {
                 return RELAY_EXIT_NOT_BEGUN;
         }
 
-        run(&r, argv + 1, &notice);
+        if (launch_read(r.go.command_fd, &launch) < 0)
+                return 125;
+        r.go.command_fd = safe_close(r.go.command_fd);
+
+        run(&r, &launch, &notice);
         if (r.go.download_fd >= 0 && r.reaped && notice.event != RELAY_FAILED && !r.terminated)
                 transfer_download(&r);
         conclude(&r, &notice);

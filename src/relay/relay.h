@@ -2,11 +2,12 @@
 #pragma once
 
 /* The parts of the relay: relay.c is the sequence, relay-loop.c what goes on while the command runs,
- * relay-command.c how it is started, relay-transfer.c what goes in before and comes out after. */
+ * relay-command.c how it is started, relay-exec.c how it is found, relay-transfer.c what goes in before and comes out after. */
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "launch.h"
 #include "relay-protocol.h"
 #include "relay-streams.h"
 
@@ -54,8 +55,14 @@ void relay_finish_journal(Relay *r);
 /* Goes to the directory where the command starts; makes it if it is to be below the job's own. */
 int command_enter_workdir(const char *workdir, char **reterr_message);
 /* Executes the command with pipes to the streams. */
-int command_start(Relay *r, char **argv, char **reterr_message);
+int command_start(Relay *r, const Launch *launch, char **reterr_message);
 
 int transfer_upload(Relay *r, char **reterr_message);
 /* What cannot be packed is noted in the journal only. */
 void transfer_download(Relay *r);
+
+/* Executes the program with its variables; those that systemd has set for the unit come first. Returns an errno (positive)
+ * if it could not. */
+int program_execute(const Launch *launch);
+/* Says why, as the functions above do. */
+int program_describe_error(const Launch *launch, int error, char **reterr_message);

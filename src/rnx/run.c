@@ -60,6 +60,10 @@ static int set_workdir(const Option *o, const char *value) {
         return set_checked(request_set_workdir, value);
 }
 
+static int set_shell(const Option *o, const char *value) {
+        return set_checked(request_set_shell, value);
+}
+
 static int set_name(const Option *o, const char *value) {
         return set_checked(request_set_name, value);
 }
@@ -116,6 +120,7 @@ static int set_timeout(const Option *o, const char *value) {
 /* where: the option, or "FILE:LINE". */
 static int environment_add(const char *where, const char *entry) {
         _cleanup_free_ char *copied = NULL;
+        const char *problem;
 
         if (!strchr(entry, '=')) {
                 const char *value = environment_name_is_valid(entry) ? getenv(entry) : NULL;
@@ -131,9 +136,9 @@ static int environment_add(const char *where, const char *entry) {
                 }
                 entry = copied;
         }
-        if (!environment_entry_is_valid(entry))
-                return log_error(-EINVAL, "%s: must be NAME=VALUE, with a name of letters, digits and _, and a value in UTF-8 "
-                                          "without control characters: '%.*s'", where, (int) strcspn(entry, "="), entry);
+        problem = environment_entry_problem(entry);
+        if (problem)
+                return log_error(-EINVAL, "%s: '%.*s' %s", where, (int) strcspn(entry, "="), entry, problem);
         return strv_extend(&arg_run.environment, entry) < 0 ? log_oom() : 0;
 }
 
@@ -257,6 +262,8 @@ const Option run_options[] = {
           add_environment, NULL, COMPLETE_VARIABLE },
         { 0,   "env-file",   "FILE",         "the same, from the lines of a file", add_environment_file, NULL, COMPLETE_FILE },
         { 'w', "workdir",    "DIR",          "directory in the job to start in (/work)", set_workdir },
+        { 0,   "shell",      "MODE",         "auto: a shell runs what only a shell understands; yes: it runs all; no: nothing",
+          set_shell, NULL, "auto yes no" },
         { 0,   "name",       "NAME",         "a name to find the job by", set_name },
         { 0,   "timeout",    "TIME",         "end the job after this time (90s, 2h30m)", set_timeout },
         { 0,   "network",    "NAME",         "none (the default) or host", set_network, NULL, "none host" },
@@ -313,6 +320,8 @@ static int append_request(sd_bus_message *m, const Request *q) {
                 r = sd_bus_message_append(m, "{sv}", "MaxCPU", "u", q->cpu_percent);
         if (r >= 0 && q->cpus)
                 r = sd_bus_message_append(m, "{sv}", "CPUCores", "s", q->cpus);
+        if (r >= 0 && q->shell != SHELL_AUTO)
+                r = sd_bus_message_append(m, "{sv}", "Shell", "s", shell_mode_to_string(q->shell));
         if (r >= 0)
                 r = append_strv(m, "Environment", q->environment);
         if (r >= 0 && strcmp(q->workdir, "/work") != 0)

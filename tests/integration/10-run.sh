@@ -105,6 +105,57 @@ test_single_word_with_shell_syntax() {
 }
 
 # shellcheck disable=SC2016
+test_shell_option() {
+        as_user alice sh -c 'printf "#!/bin/sh\necho \"mine \$1\"\n" >"my tool" && chmod 755 "my tool"'
+        assert_eq "$(rnx run --shell=no --upload='my tool' './my tool' x)" 'mine x'
+        assert_eq "$(rnx run --shell=no --upload='my tool' './my tool')" 'mine '
+        as_user alice rm 'my tool'
+        assert_exit 127 rnx run --shell=no 'echo a && echo b'
+        assert_match "$output" 'command not found: echo a && echo b$'
+        assert_eq "$(rnx run --shell=yes echo '$HOME' '&&' echo b)" $'/work\nb'
+        assert_eq "$(rnx run --shell=auto 'echo "$HOME"')" /work
+        assert_exit 125 rnx run --shell=bash true
+        assert_one_line "$output"
+}
+
+# As long as Linux executes: xargs fills 128 KiB unless told otherwise.
+test_long_commands() {
+        local id
+
+        assert_eq "$(as_user alice sh -c "seq 30000 | xargs rnx run -n printf '%s\\n' | md5sum")" "$(seq 30000 | md5sum)"
+        assert_eq "$(as_user alice sh -c 'seq 20 | sed "s/\$/$(printf %060000d 1)/" | xargs -s 1300000 rnx run -n printf %s | wc -c')" \
+                  "$((9 * 60001 + 11 * 60002))"
+        # the record has the beginning, and jobletd the job
+        id=$(as_user alice sh -c 'seq 20 | sed "s/\$/$(printf %060000d 1)/" | xargs -s 1300000 rnx run --detach sh -c "sleep 60" sh')
+        assert_record "$id" state RUNNING
+        assert_match "$(in_machine rnx status "$id" | tail -c 100000)" 00000
+        in_machine systemctl restart joblet.service
+        assert_record "$id" state RUNNING
+        rnx stop "$id"
+        assert_record "$id" state STOPPED
+        assert_no_match "$(rnx list)" "$(printf %0300d 0)"
+}
+
+test_what_is_too_long() {
+        assert_exit 125 as_user alice sh -c "printf 'LONG=%0131070d\n' 1 >long; exec rnx run -n --env-file=long true"
+        assert_match "$output" "long:1: 'LONG' is too long, .* --upload$"
+        assert_one_line "$output"
+        # more than the kernel takes of both together
+        assert_exit 126 as_user alice sh -c 'for i in $(seq 20); do printf "V$i=%0100000d\n" 1; done >long
+                exec rnx run -n --env-file=long true "$(printf %0120000d 1)"'
+        as_user alice rm -f long
+        assert_match "$output" 'longer than Linux takes'
+}
+
+test_program_for_another_processor() {
+        as_user alice sh -c "printf '\\177ELF\\2\\1\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\2\\0\\267\\0\\1\\0\\0\\0' >arm && chmod 755 arm"
+        assert_exit 126 rnx run -n --upload=arm ./arm
+        assert_match "$output" 'cannot execute ./arm: it is a program for another processor \(aarch64\), this host has '
+        assert_one_line "$output"
+        as_user alice rm arm
+}
+
+# shellcheck disable=SC2016
 test_arguments_are_literal() {
         local -a words=('$HOME' '${HOME}' '$$' '%n' '%%' '%%%' '' ' a  b ' '"' "'" '\' '\n' '*' ';' '|' '@-!' $'two\nlines' ä --name=x)
 
@@ -126,6 +177,10 @@ test_environment_is_exact() {
         assert_eq "$(rnx run --env "A=$value" --env B= -e C=ü --env A2==x sh -c 'printf %s "$A|${B-unset}|$C|$A2"' | hex)" \
                   "$(printf %s "$value||ü|=x" | hex)"
         assert_eq "$(rnx run --env A=first --env A=last sh -c 'echo "$A"')" last
+        for name in NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES WATCHDOG_USEC JOURNAL_STREAM CREDENTIALS_DIRECTORY MAINPID \
+                    SYSTEMD_EXEC_PID TMPDIR INVOCATION_ID MEMORY_PRESSURE_WATCH X_PREPEND JOBLET_JOB_ID; do
+                assert_eq "$(rnx run -n -e "$name=/x" printenv "$name")" /x
+        done
 }
 
 # shellcheck disable=SC2016

@@ -170,10 +170,25 @@ test_environment_is_secret() {
         assert_no_match "$(as_user bob sh -c 'cat /run/systemd/transient/* 2>/dev/null')" geheim42
         pid=$(unit_property "$unit" MainPID)
         assert_eq "$(as_user bob sh -c "tr '\\0' '\\n' <'/proc/$pid/environ'" 2>/dev/null)" ''
-        # the file that it came by does not outlive the start
-        in_machine test ! -e "/run/joblet/jobs/$id/environment"
         assert_exit 2 as_user bob ls "/run/joblet/jobs/$id"
         assert_eq "$(in_machine grep -rl geheim42 /run/joblet /var/lib/joblet /run/systemd/transient || :)" ''
+}
+
+# Nor the words of its command, in whatever place a user finds units described.
+test_arguments_are_in_no_property() {
+        local id unit
+
+        id=$(detached alice sh -c 'echo ready >&2; exec sleep 60 # geheim43')
+        unit=joblet-job-$id.service
+        wait_until 10 in_log "$id" ready
+        assert_match "$(as_user bob systemctl show -p ExecStart "$unit")" 'argv\[\]=/usr/lib/joblet/joblet-relay ;'
+        for unit in "$unit" 'joblet-job-*'; do
+                assert_no_match "$(as_user bob systemctl show "$unit")" geheim43
+                assert_no_match "$(as_user bob systemctl cat "$unit" 2>&1)" geheim43
+        done
+        assert_no_match "$(as_user bob busctl tree org.freedesktop.systemd1; as_user bob systemctl list-units 'joblet-job-*')" geheim43
+        assert_eq "$(in_machine grep -rl geheim43 /run/systemd/transient /run/joblet || :)" ''
+        assert_match "$(rnx status "$id")" geheim43
 }
 
 test_a_limit_that_cannot_be_enforced_is_refused() {

@@ -13,9 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "launch.h"
 #include "relay-fixture.h"
+#include "strv.h"
 
-#define ARGUMENTS_MAX 16U
 #define INVOCATION "0123456789abcdef0123456789abcdef"
 #define NOBODY 65534U
 #define PATIENCE_SEC 300U
@@ -66,6 +67,8 @@ int relay_test_teardown(void **state) {
         relay_outcome_done(&t->outcome);
         (void) nftw(t->work, open_one, 20, FTW_PHYS);
         (void) nftw(t->work, remove_one, 20, FTW_PHYS | FTW_DEPTH);
+        strv_free(t->command);
+        strv_free(t->environment);
         free(t->work);
         free(t);
         (void) alarm(0);
@@ -89,18 +92,20 @@ _Noreturn static void relay_child(const RelayTest *t, int program_fd, int daemon
 }
 
 void relay_spawn(RelayTest *t, const char *command, ...) {
-        const char *argv[ARGUMENTS_MAX] = { "joblet-relay", command };
+        const char *argv[] = { "joblet-relay", NULL };
         int daemon_fds[2], journal[2][2], one = 1, program_fd, r;
         _cleanup_free_ char *packet = NULL;
-        size_t n_fds = 0, n = 2;
+        size_t n_fds = 0;
         pid_t pid;
         uid_t uid;
         va_list ap;
 
         va_start(ap, command);
-        while (n < ARGUMENTS_MAX - 1 && (argv[n] = va_arg(ap, const char*)))
-                n++;
+        for (const char *word = command; word; word = va_arg(ap, const char*))
+                assert_int_equal(strv_extend(&t->command, word), 0);
         va_end(ap);
+        /* Its own are what systemd gives it */
+        assert_int_equal(strv_extendf(&t->environment, "PATH=%s", getenv("PATH")), 0);
 
         program_fd = open(t->program, O_PATH | O_CLOEXEC);
         assert_true(program_fd >= 0);
@@ -161,6 +166,8 @@ void relay_go(RelayTest *t, unsigned flags) {
                 make_pipe(&t->go.upload_fd, &t->upload_fd, false);
         if (flags & WITH_DOWNLOAD)
                 make_pipe(&t->go.download_fd, &t->download_fd, true);
+        t->go.command_fd = launch_write(t->command, t->environment);
+        assert_true(t->go.command_fd >= 0);
         t->outcome_fd = memfd_create("outcome", MFD_CLOEXEC);
         t->go.outcome_fd = fcntl(t->outcome_fd, F_DUPFD_CLOEXEC, 3);
         assert_true(t->go.outcome_fd >= 0);

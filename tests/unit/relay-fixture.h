@@ -28,6 +28,7 @@ typedef struct RelayTest {
         int journal_fds[2];
         int outcome_fd;
 
+        char **command, **environment; /* what is to be executed */
         RelayGo go;        /* what is to be sent beside descriptors: set before relay_go() */
         bool as_nobody;    /* set before relay_spawn(), as the next two */
         bool in_namespace; /* as first process of a PID namespace */

@@ -143,7 +143,6 @@ static void test_names(void **state) {
         assert_string_equal(plan->description, "Joblet job a-name in python:3.11-ml: python");
         assert_string_equal(plan->runtime, "python:3.11-ml");
         assert_string_equal(plan->runtime_digest, "d1gest");
-        assert_non_null(strstr(plan->environment_file, "/jobs/42/environment"));
         assert_non_null(strstr(plan->workspace, "/work/42"));
         assert_true(strv_contains(plan->log_fields, "JOBLET_JOB_ID=42"));
         assert_true(strv_contains(plan->log_fields, "JOBLET_RUNTIME=python-3.11-ml"));
@@ -159,6 +158,36 @@ static void test_names_of_odd_commands(void **state) {
         assert_int_equal(request_set_command(request, (char *[]) { (char*) "/", (char*) "x", NULL }, NULL), 0);
         make(1, false);
         assert_string_equal(plan->identifier, "joblet");
+}
+
+static void assert_words(size_t n, const char *first, const char *last) {
+        make(1, false);
+        assert_int_equal(strv_length(plan->command), n);
+        assert_string_equal(plan->command[0], first);
+        assert_string_equal(plan->command[n - 1], last);
+        assert_null(strstr(plan->description, last));
+}
+
+static void test_shell(void **state) {
+        _cleanup_free_ char *large = malloc(REQUEST_WORD_MAX);
+
+        assert_int_equal(request_set_command(request, (char *[]) { (char*) "my program", NULL }, NULL), 0);
+        assert_words(3, "sh", "my program");
+        assert_int_equal(request_set_shell(request, "no", NULL), 0);
+        make(1, false);
+        assert_int_equal(strv_length(plan->command), 1);
+        assert_string_equal(plan->command[0], "my program");
+
+        assert_int_equal(request_set_command(request, (char *[]) { (char*) "echo", (char*) "$HOME", NULL }, NULL), 0);
+        assert_words(2, "echo", "$HOME");
+        assert_int_equal(request_set_shell(request, "yes", NULL), 0);
+        assert_words(3, "sh", "echo $HOME");
+
+        memset(large, 'x', REQUEST_WORD_MAX);
+        large[REQUEST_WORD_MAX - 1] = 0;
+        assert_int_equal(request_set_command(request, (char *[]) { (char*) "echo", large, NULL }, NULL), 0);
+        refused(false, -EINVAL, "--shell: the script is 131076 bytes long, Linux takes no word of more than 131071; "
+                "put long data into a file and use --upload, or give it on standard input");
 }
 
 static void test_mounts_of_the_host(void **state) {
@@ -253,6 +282,7 @@ static void test_environment(void **state) {
         assert_string_equal(value_of("PYTHONHOME"), "mine");
         assert_string_equal(value_of("A"), "2=3");
         assert_string_equal(value_of("EMPTY"), "x");
+        assert_string_equal(value_of("PATH_PREPEND"), "/first"); /* what a user gives is there under its own name as well */
         assert_string_equal(value_of("_PREPEND"), "odd"); /* prefixes nothing */
 
         assert_int_equal(request_set_environment(request, (char *[]) { (char*) "PATH=/only", NULL }, NULL), 0);
@@ -332,8 +362,9 @@ static void test_properties(void **state) {
         assert_setting("Slice", "joblet-u1000.slice");
         assert_setting("User", "joblet-u1000");
         assert_setting("RootDirectory", "/usr/lib/joblet/root");
-        assert_setting("EnvironmentFiles", plan->environment_file);
-        assert_setting("Environment", NULL); /* any user can read it */
+        assert_setting("EnvironmentFiles", NULL);
+        assert_setting("Environment", NULL); /* any user can read it, as the command line: see launch.h */
+        assert_setting("ExecStart", NULL);
         assert_setting("LogExtraFields",
                        "JOBLET_JOB_ID=42\nJOBLET_RUNTIME=python-3.11-ml\nJOBLET_OWNER_UID=1000");
         assert_setting("WorkingDirectory", NULL); /* the relay goes there */
@@ -457,6 +488,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_names_of_odd_commands, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_shell, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_mounts_of_the_host, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_mounts_of_a_runtime, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_root_of_a_runtime, setup, teardown),

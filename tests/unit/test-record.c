@@ -95,12 +95,35 @@ static void test_mounts_are_left_out(void **state) {
         assert_null(r->mounts);
         assert_int_equal(r->io_read_bytes, 6);
         assert_true(r->brief);
-        r = record_free(r);
+}
 
-        /* The record of a job that goes on is written again */
-        assert_int_equal(record_parse("ID=1\nCOMMAND=x\nMOUNT=/usr\t/usr\tro\nSTATE=RUNNING\nEND\n", false, &r), 0);
-        assert_int_equal(strv_length(r->mounts), 1);
-        assert_false(r->brief);
+/* The record of a job that goes on is written again: what was left out of memory stays on the disk. */
+static void test_brief_is_saved_whole(void **state) {
+        _cleanup_(record_freep) Record *r = NULL, *loaded = NULL;
+        _cleanup_close_ int dir_fd = -EBADF;
+        char directory[] = "/tmp/test-record.XXXXXX", word[1001];
+
+        memset(word, 'x', 1000);
+        word[1000] = 0;
+        assert_non_null(mkdtemp(directory));
+        dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(record_parse("ID=1\nCOMMAND=x\nMOUNT=/usr\t/usr\tro\nSTATE=INITIALIZING\nEND\n", true, &r), 0);
+        assert_int_equal(strv_extend(&r->command, word), 0);
+        assert_int_equal(record_save(dir_fd, r), 0);
+        assert_int_equal(record_make_brief(r), 0);
+        assert_true(strlen(r->command[1]) < 1000);
+        r->state = JOB_RUNNING;
+        assert_int_equal(record_save(dir_fd, r), 0);
+        assert_int_equal(record_load(dir_fd, 1, true, &loaded), 0);
+        assert_int_equal(loaded->state, JOB_RUNNING);
+        assert_string_equal(loaded->command[1], word);
+        assert_int_equal(strv_length(loaded->mounts), 1);
+
+        /* Better brief than not at all */
+        assert_int_equal(record_remove(dir_fd, 1), 0);
+        assert_int_equal(record_save(dir_fd, r), 0);
+        assert_int_equal(record_remove(dir_fd, 1), 0);
+        assert_int_equal(rmdir(directory), 0);
 }
 
 static void assert_brief(char **command, const char *expected) {
@@ -297,9 +320,9 @@ static void test_files(void **state) {
 /* However much a runtime mounts and whatever is to be escaped: what was written can be read. */
 static void test_the_largest(void **state) {
         _cleanup_(record_freep) Record *r = NULL, *loaded = NULL;
-        _cleanup_free_ char *path = malloc(4096), *word = malloc(REQUEST_COMMAND_MAX);
+        _cleanup_free_ char *path = malloc(4096), *word = malloc(RECORD_COMMAND_MAX + 1);
         PlanMount mounts[900];
-        char *command[] = { word, NULL };
+        char *command[] = { word, (char*) "more", NULL };
         Plan plan = { .id = 7, .command = command, .workdir = path, .mounts = mounts, .n_mounts = ELEMENTSOF(mounts) };
         Request request = {};
         _cleanup_close_ int dir_fd = -EBADF;
@@ -307,8 +330,8 @@ static void test_the_largest(void **state) {
 
         memset(path, '\\', 4095);
         path[4095] = 0;
-        memset(word, '\n', REQUEST_COMMAND_MAX - 1);
-        word[REQUEST_COMMAND_MAX - 1] = 0;
+        memset(word, '\n', RECORD_COMMAND_MAX - 1);
+        word[RECORD_COMMAND_MAX - 1] = 0;
         for (size_t i = 0; i < ELEMENTSOF(mounts); i++)
                 mounts[i] = (PlanMount) { .kind = PLAN_BIND_READ_ONLY, .source = path, .target = path };
 
@@ -320,6 +343,7 @@ static void test_the_largest(void **state) {
         assert_int_equal(record_save(dir_fd, r), 0);
         assert_int_equal(record_load(dir_fd, 7, true, &loaded), 0);
         assert_string_equal(loaded->command[0], word);
+        assert_string_equal(loaded->command[1], "...");
         assert_int_equal(strv_length(loaded->mounts), strv_length(r->mounts));
 
         /* What could not be read again is not written */
@@ -337,6 +361,7 @@ int main(void) {
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_mounts_are_left_out),
+                cmocka_unit_test(test_brief_is_saved_whole),
                 cmocka_unit_test(test_brief_command),
                 cmocka_unit_test(test_cut_off),
                 cmocka_unit_test(test_broken),

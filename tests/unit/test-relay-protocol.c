@@ -120,6 +120,7 @@ static void test_go(void **state) {
         make_sockets(sockets);
         go.stdin_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
         go.control_fd = open("/", O_RDONLY | O_CLOEXEC);
+        go.command_fd = open("/usr", O_RDONLY | O_CLOEXEC);
         go.outcome_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         go.workdir = strdup("/work/a\\n\nfd=stdout");
         assert_int_equal(strv_extend(&go.download, "/work/x=y"), 0);
@@ -128,12 +129,13 @@ static void test_go(void **state) {
 
         assert_int_equal(relay_go_send(sockets[0], &go), 0);
         assert_int_equal(relay_receive(sockets[1], &packet, fds, &n_fds, NULL, NULL), 1);
-        assert_int_equal(n_fds, 3);
+        assert_int_equal(n_fds, 4);
         assert_true(fcntl(fds[0], F_GETFD) & FD_CLOEXEC);
         assert_int_equal(relay_go_parse(packet, fds, n_fds, &received), 0);
 
         assert_true(same_file(received.stdin_fd, go.stdin_fd));
         assert_true(same_file(received.control_fd, go.control_fd));
+        assert_true(same_file(received.command_fd, go.command_fd));
         assert_true(same_file(received.outcome_fd, go.outcome_fd));
         assert_true(received.stdout_fd < 0 && received.stderr_fd < 0 && received.upload_fd < 0 &&
                     received.download_fd < 0);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "relay-fixture.h"
+#include "strv.h"
 
 static void test_exit_codes(void **state) {
         RelayTest *t = *state;
@@ -85,6 +86,126 @@ static void test_no_interpreter(void **state) {
         relay_collect(t);
         assert_notices(t, RELAY_FAILED, 126);
         assert_non_null(strstr(t->client[0].text, "its interpreter does not exist"));
+}
+
+static void write_program(const RelayTest *t, const char *name, const char *data, size_t size) {
+        _cleanup_free_ char *path = NULL;
+        FILE *f;
+
+        assert_true(asprintf(&path, "%s/%s", t->work, name) > 0);
+        f = fopen(path, "we");
+        assert_non_null(f);
+        assert_int_equal(fwrite(data, 1, size, f), size);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(chmod(path, 0755), 0);
+}
+
+static void assert_not_executed(RelayTest *t, const char *sentence) {
+        relay_go(t, WITH_CLIENT);
+        relay_collect(t);
+        assert_int_equal(t->exit_code, 126);
+        assert_notices(t, RELAY_FAILED, 126);
+        if (!strstr(t->client[0].text, sentence))
+                fail_msg("'%s' lacks '%s'", t->client[0].text, sentence);
+        assert_int_equal(t->err.size, 0); /* no shell was asked */
+}
+
+#define ELF_HEAD(class, data, machine_low, machine_high)                                                     \
+        "\x7f" "ELF" class data "\x01\0\0\0\0\0\0\0\0\0" "\2\0" machine_low machine_high "\1\0\0\0"
+
+static void test_foreign_program(void **state) {
+        static const char sparc[] = ELF_HEAD("\2", "\2", "\0", "\x2b");
+        RelayTest *t = *state;
+
+        write_program(t, "foreign", sparc, sizeof(sparc) - 1);
+        relay_spawn(t, "./foreign", NULL);
+        assert_not_executed(t, "./foreign: it is a program for another processor (sparc64), this host has ");
+}
+
+static void test_unknown_program(void **state) {
+        RelayTest *t = *state;
+
+        write_program(t, "a.exe", "MZ\0\0\3", 5);
+        assert_int_equal(strv_extendf(&t->environment, "PATH=%s", t->work), 0); /* and found there */
+        relay_spawn(t, "a.exe", NULL);
+        assert_not_executed(t, "a.exe: it is neither a program of this host nor a script");
+}
+
+static void test_interpreter_that_is_none(void **state) {
+        RelayTest *t = *state;
+        _cleanup_free_ char *script = NULL;
+
+        write_program(t, "foreign", "\x7f" "ELF", 4);
+        assert_true(asprintf(&script, "#! %s/foreign\n", t->work) > 0);
+        write_program(t, "script", script, strlen(script));
+        relay_spawn(t, "./script", NULL);
+        assert_not_executed(t, "/foreign cannot be executed here");
+}
+
+/* As execvp(3) does it. */
+static void test_script_without_interpreter(void **state) {
+        RelayTest *t = *state;
+        static const char script[] = "echo \"$0\" \"$@\"\nexit 5\n";
+
+        write_program(t, "script", script, strlen(script));
+        relay_spawn(t, "./script", "a b", "", "c", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_collect(t);
+        assert_string_equal(t->out.data, "./script a b  c\n");
+        assert_int_equal(t->exit_code, 5);
+}
+
+static void test_path(void **state) {
+        RelayTest *t = *state;
+
+        write_program(t, "tool", "echo here\n", 10);
+        assert_int_equal(strv_extend(&t->environment, "PATH=/no/such:/etc/passwd:/etc:"), 0); /* the last is the working directory */
+        relay_spawn(t, "tool", NULL);
+        relay_go(t, WITH_CLIENT);
+        relay_collect(t);
+        assert_string_equal(t->out.data, "here\n");
+}
+
+/* Whatever its name is, systemd's own among them. */
+static void test_environment(void **state) {
+        static const char *const names[] = {
+                "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY",
+                "MAINPID", "SYSTEMD_EXEC_PID", "TMPDIR", "INVOCATION_ID", "MEMORY_PRESSURE_WATCH",
+        };
+        RelayTest *t = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                assert_int_equal(strv_extendf(&t->environment, "%s=/x \n$y", names[i]), 0);
+        relay_run(t, WITH_CLIENT, "env | grep -c '^[A-Z_]*=/x $'; env | grep -c '^\\$y$'; [ \"$JOBLET_TEST_WORK\" = \"$PWD\" ] && echo kept");
+        assert_string_equal(t->out.data, "12\n12\nkept\n");
+        assert_int_equal(t->outcome.notice.code, 0);
+}
+
+static void test_large_command(void **state) {
+        _cleanup_free_ char *word = malloc(1024);
+        RelayTest *t = *state;
+
+        memset(word, 'x', 1023);
+        word[1023] = 0;
+        relay_spawn(t, "printf", "%s\\n", NULL);
+        for (size_t i = 0; i < 1024; i++)
+                assert_int_equal(strv_extend(&t->command, word), 0);
+        relay_go(t, WITH_CLIENT);
+        relay_collect(t);
+        assert_int_equal(t->out.size, 1024 * 1024);
+        assert_int_equal(t->exit_code, 0);
+}
+
+static void test_too_large_command(void **state) {
+        _cleanup_free_ char *word = malloc(100000);
+        RelayTest *t = *state;
+
+        memset(word, 'x', 99999);
+        word[99999] = 0;
+        relay_spawn(t, "true", NULL);
+        for (size_t i = 0; i < 70; i++) /* more than the kernel takes with any limit of the stack */
+                assert_int_equal(strv_extend(&t->command, word), 0);
+        assert_not_executed(t, "longer than Linux takes");
 }
 
 static void test_workdir(void **state) {
@@ -308,6 +429,14 @@ int main(void) {
                 RELAY_UNIT_TEST(test_not_found),
                 RELAY_UNIT_TEST(test_not_executable),
                 RELAY_UNIT_TEST(test_no_interpreter),
+                RELAY_UNIT_TEST(test_foreign_program),
+                RELAY_UNIT_TEST(test_unknown_program),
+                RELAY_UNIT_TEST(test_interpreter_that_is_none),
+                RELAY_UNIT_TEST(test_script_without_interpreter),
+                RELAY_UNIT_TEST(test_path),
+                RELAY_UNIT_TEST(test_environment),
+                RELAY_UNIT_TEST(test_large_command),
+                RELAY_UNIT_TEST(test_too_large_command),
                 RELAY_UNIT_TEST(test_workdir),
                 RELAY_UNIT_TEST(test_workdir_outside),
                 RELAY_UNIT_TEST(test_workdir_up),

@@ -47,20 +47,37 @@ static void test_defaults(void **state) {
 
 static void check_command(const char *word, bool by_shell) {
         char *words[] = { (char*) word, NULL };
+        _cleanup_strv_free_ char **command = NULL;
 
         assert_int_equal(request_set_command(request, words, &message), 0);
-        assert_int_equal(strv_length(request->command), by_shell ? 3 : 1);
+        assert_int_equal(request_command(request, &command, &message), 0);
+        assert_int_equal(strv_length(command), by_shell ? 3 : 1);
         if (by_shell) {
-                assert_string_equal(request->command[0], "sh");
-                assert_string_equal(request->command[1], "-c");
+                assert_string_equal(command[0], "sh");
+                assert_string_equal(command[1], "-c");
         }
-        assert_string_equal(request->command[by_shell ? 2 : 0], word);
+        assert_string_equal(command[by_shell ? 2 : 0], word);
+}
+
+/* n words of size bytes each, NULs included. */
+static char** make_words(size_t n, size_t size) {
+        char **words = calloc(n + 1, sizeof(char*));
+
+        assert_non_null(words);
+        for (size_t i = 0; i < n; i++) {
+                words[i] = malloc(size);
+                assert_non_null(words[i]);
+                memset(words[i], 'x', size - 1);
+                words[i][size - 1] = 0;
+        }
+        return words;
 }
 
 static void test_command(void **state) {
         static const char special[] = " \t\n|&;<>()$`\\\"'*?[#~=%!";
         char *several[] = { (char*) "echo", (char*) "a && b", NULL };
-        _cleanup_free_ char *large = malloc(REQUEST_COMMAND_MAX + 1);
+        _cleanup_strv_free_ char **most = make_words(REQUEST_COMMAND_MAX / 1024, 1024), **more = make_words(REQUEST_COMMAND_MAX / 1024 + 1, 1024),
+                                 **longest = make_words(1, REQUEST_WORD_MAX), **longer = make_words(1, REQUEST_WORD_MAX + 1), **command = NULL;
 
         check_command("true", false);
         check_command("/usr/bin/x-y_z.1+2", false);
@@ -69,19 +86,29 @@ static void test_command(void **state) {
                 check_command((char[]) { 'a', *s, 'b', 0 }, true);
 
         assert_int_equal(request_set_command(request, several, &message), 0);
-        assert_int_equal(strv_length(request->command), 2);
-        assert_string_equal(request->command[1], "a && b");
+        assert_int_equal(request_command(request, &command, &message), 0);
+        assert_int_equal(strv_length(command), 2);
+        assert_string_equal(command[1], "a && b");
 
         assert_refused(request_set_command(request, (char *[]) { NULL }, &message), "no command", NULL);
         assert_refused(request_set_command(request, (char *[]) { (char*) "", NULL }, &message), "no command", NULL);
+        assert_refused(request_set_command(request, (char *[]) { (char*) "\xff", NULL }, &message), "the command", "UTF-8");
 
-        memset(large, 'x', REQUEST_COMMAND_MAX);
-        large[REQUEST_COMMAND_MAX] = 0;
-        assert_refused(request_set_command(request, (char *[]) { large, NULL }, &message), "command",
-                       "--upload");
-        large[REQUEST_COMMAND_MAX - 1] = 0;
-        assert_int_equal(request_set_command(request, (char *[]) { large, NULL }, &message), 0);
-        assert_int_equal(strv_length(request->command), 1);
+        assert_int_equal(request_set_command(request, longest, &message), 0);
+        assert_refused(request_set_command(request, longer, &message), "a word of the command is 131072 bytes long", "--upload");
+        assert_int_equal(request_set_command(request, most, &message), 0);
+        assert_refused(request_set_command(request, more, &message), "the command is 2098176 bytes long", "--upload");
+        assert_int_equal(strv_length(request->command), strv_length(most));
+}
+
+static void test_shell_modes(void **state) {
+        static const char *const good[] = { "yes", "no", "auto" };
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                assert_int_equal(request_set_shell(request, good[i], &message), 0);
+                assert_string_equal(shell_mode_to_string(request->shell), good[i]);
+        }
+        assert_refused(request_set_shell(request, "bash", &message), "--shell: 'bash'", "auto, yes and no");
 }
 
 static void test_name(void **state) {
@@ -139,7 +166,7 @@ static void test_cpus(void **state) {
 }
 
 static void test_environment(void **state) {
-        static const char *const bad[] = { "", "A", "=x", "1A=x", "A B=x", "A=\x01", "A=\xff" };
+        static const char *const bad[] = { "", "A", "=x", "1A=x", "A B=x", "A=\xff" };
         _cleanup_strv_free_ char **large = NULL;
 
         assert_int_equal(request_set_environment(request, (char *[]) { (char*) "A=b\n\tc", (char*) "_1=", NULL }, &message), 0);
@@ -151,11 +178,17 @@ static void test_environment(void **state) {
                                                        &message),
                                "--env", NULL);
 
-        for (unsigned i = 0; i < 130; i++)
-                assert_int_equal(strv_extendf(&large, "A%u=%01000d", i, 0), 0);
+        for (unsigned i = 0; i < 20; i++)
+                assert_int_equal(strv_extendf(&large, "A%u=%0100000d", i, 0), 0);
         assert_int_equal(request_set_environment(request, large, &message), 0);
-        assert_int_equal(strv_extendf(&large, "B=%02000d", 0), 0);
-        assert_refused(request_set_environment(request, large, &message), "--env", "--upload");
+        assert_int_equal(strv_extendf(&large, "B=%0100000d", 0), 0);
+        assert_refused(request_set_environment(request, large, &message), "--env: the environment is", "--upload");
+
+        /* For its length, not for its characters; and its value is not repeated */
+        large = strv_free(large);
+        assert_int_equal(strv_extendf(&large, "LONG=%0131070d", 0), 0);
+        assert_int_equal(request_set_environment(request, large, &message), -EINVAL);
+        assert_non_null(strstr(message, "--env: 'LONG' is too long"));
 }
 
 static void test_workdir(void **state) {
@@ -253,6 +286,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_command, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_shell_modes, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_runtime, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
