@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# soak.py JOBS: uses Joblet in all the ways that leave something to let go of, then compares what the daemon holds with what
-# it held before: descriptors, event sources, memory, processes. Runs as root in a machine; alice and bob submit.
+# soak.py JOBS [--no-memory]: uses Joblet in all the ways that leave something to let go of, then compares what the daemon
+# holds with what it held before: descriptors, event sources, memory, processes. Runs as root in a machine; alice and bob
+# submit. AddressSanitizer keeps for a while what is freed, its memory is not to be compared.
 import collections, concurrent.futures, glob, os, pathlib, subprocess, sys, time
 
 JOBS_PER_ROUND = 8
@@ -141,7 +142,7 @@ if n_after > n_before + 2:
     failures[f"descriptors left: {dict(after[0] - before[0])}"] += 1
 if after[1] > before[1] + 2:
     failures["event sources left"] += 1
-if after[2] > before[2] + 1024 + done // 4:
+if "--no-memory" not in sys.argv and after[2] > before[2] + 1024 + done // 4:
     failures["memory left"] += 1
 for directory in ("/run/joblet/jobs", "/var/lib/joblet/work", "/var/lib/joblet/outcomes"):
     if os.listdir(directory):
