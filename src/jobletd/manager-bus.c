@@ -101,6 +101,8 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
 
         go->workdir = strdup(plan->workdir);
         go->upload_max = m->settings.upload_max;
+        if (request->kill_on_exit)
+                go->abandon_usec = plan->stop_timeout_usec;
         r = go->workdir ? strv_copy(request->download, &go->download) : -ENOMEM;
         if (r >= 0)
                 r = job_submit(j, plan, go, message);

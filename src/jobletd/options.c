@@ -12,6 +12,7 @@ typedef int (*SetString)(Request *r, const char *value, char **reterr);
 typedef int (*SetStrings)(Request *r, char *const *value, char **reterr);
 typedef int (*SetUint64)(Request *r, uint64_t value, char **reterr);
 typedef int (*SetUint32)(Request *r, uint32_t value, char **reterr);
+typedef int (*SetBool)(Request *r, bool value, char **reterr);
 
 /* Every option, with its type on the bus and the function that checks it. */
 static const struct Option {
@@ -20,6 +21,7 @@ static const struct Option {
         SetStrings set_strings;
         SetUint64 set_uint64;
         SetUint32 set_uint32;
+        SetBool set_bool;
         size_t fd; /* offset in RelayGo */
 } options[] = {
         { "Runtime",          "s",  .set_string = request_set_runtime        },
@@ -33,6 +35,7 @@ static const struct Option {
         { "TimeoutUSec",      "t",  .set_uint64 = request_set_timeout        },
         { "Network",          "s",  .set_string = request_set_network        },
         { "DownloadPaths",    "as", .set_strings = request_set_download      },
+        { "KillOnExit",       "b",  .set_bool = request_set_kill_on_exit     },
         { "RequestId",        "s",  .set_string = request_set_request_id     },
         { "StandardInput",    "h",  .fd = offsetof(RelayGo, stdin_fd)        },
         { "StandardOutput",   "h",  .fd = offsetof(RelayGo, stdout_fd)       },
@@ -65,7 +68,7 @@ static int read_value(sd_bus_message *m, const struct Option *o, Request *reques
         const char *s;
         uint64_t t;
         uint32_t u;
-        int r;
+        int r, b;
 
         if (o->set_string) {
                 r = sd_bus_message_read(m, "s", &s);
@@ -82,6 +85,10 @@ static int read_value(sd_bus_message *m, const struct Option *o, Request *reques
         if (o->set_uint32) {
                 r = sd_bus_message_read(m, "u", &u);
                 return r < 0 ? r : o->set_uint32(request, u, reterr);
+        }
+        if (o->set_bool) {
+                r = sd_bus_message_read(m, "b", &b);
+                return r < 0 ? r : o->set_bool(request, b, reterr);
         }
         if (!go)
                 return refuse(error, "descriptors are of no use here");
@@ -141,6 +148,8 @@ int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, 
                 return r;
         if (ret_go && (go.download_fd >= 0) != (strv_length(request->download) > 0))
                 return refuse(error, "Download and DownloadPaths belong together");
+        if (ret_go && request->kill_on_exit && go.control_fd < 0)
+                return refuse(error, "KillOnExit needs Control, whose other end tells that the client has gone");
 
         *ret = TAKE_PTR(request);
         if (ret_go) {

@@ -179,6 +179,10 @@ int record_conclude(Record *r, const Ending *e) {
                 conclude(r, JOB_STOPPED, JOB_RESULT_STOPPED);
                 return message_set(&r->reason, 0, "was stopped on request");
         }
+        if (o && o->abandoned && o->notice.event != RELAY_FAILED) {
+                conclude(r, JOB_STOPPED, JOB_RESULT_STOPPED);
+                return message_set(&r->reason, 0, "was stopped because its client had gone (--kill-on-exit)");
+        }
         if (timed_out)
                 return conclude_timeout(r);
         if ((e->unit_result && strcmp(e->unit_result, "oom-kill") == 0) ||

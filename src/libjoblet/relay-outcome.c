@@ -113,6 +113,8 @@ int relay_outcome_format(const RelayOutcome *o, char **ret) {
                 r = strv_extendf(&lines, "terminated=%d", !!o->terminated);
         if (r >= 0)
                 r = strv_extendf(&lines, "oom=%d", !!o->oom);
+        if (r >= 0 && o->abandoned)
+                r = strv_extend(&lines, "abandoned=1");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(outcome_numbers); i++)
                 if (*outcome_number(o, i) != UINT64_MAX)
                         r = strv_extendf(&lines, "%s=%" PRIu64, outcome_numbers[i].key,
@@ -155,6 +157,8 @@ static int outcome_parse_fields(char *text, RelayOutcome *o) {
                         r = outcome_set_flag(&o->terminated, value);
                 else if (strcmp(key, "oom") == 0)
                         r = outcome_set_flag(&o->oom, value);
+                else if (strcmp(key, "abandoned") == 0)
+                        r = outcome_set_flag(&o->abandoned, value);
                 else
                         r = outcome_set_number(o, key, value);
                 if (r < 0)
@@ -166,7 +170,7 @@ static int outcome_parse_fields(char *text, RelayOutcome *o) {
 int relay_outcome_parse(const char *text, RelayOutcome *ret) {
         static const char end[] = "END\n";
         _cleanup_(relay_outcome_done) RelayOutcome o = {
-                .notice.event = _RELAY_EVENT_INVALID, .terminated = -1, .oom = -1,
+                .notice.event = _RELAY_EVENT_INVALID, .terminated = -1, .abandoned = -1, .oom = -1,
                 .started_usec = UINT64_MAX, .finished_usec = UINT64_MAX, .cpu_usec = UINT64_MAX,
                 .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
         };
@@ -191,6 +195,7 @@ int relay_outcome_parse(const char *text, RelayOutcome *ret) {
             o.terminated < 0 || o.oom < 0 || o.started_usec == UINT64_MAX || o.finished_usec == UINT64_MAX)
                 return -EBADMSG;
 
+        o.abandoned = o.abandoned > 0; /* it is only said where it is so */
         *ret = o;
         o.notice.text = NULL;
         return 1;

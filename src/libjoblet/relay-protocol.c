@@ -161,6 +161,8 @@ static int go_format(const RelayGo *go, char **ret) {
                         r = field_extend(&lines, "download", *path);
         if (r >= 0)
                 r = strv_extendf(&lines, "upload-max=%" PRIu64, go->upload_max);
+        if (r >= 0)
+                r = strv_extendf(&lines, "abandon=%" PRIu64, go->abandon_usec);
         if (r < 0)
                 return r;
 
@@ -240,6 +242,8 @@ static int go_parse_fields(char *text, int *fds, size_t n_fds, RelayGo *go) {
                         r = strv_extend(&go->download, value);
                 else if (strcmp(key, "upload-max") == 0)
                         r = field_number(value, &go->upload_max);
+                else if (strcmp(key, "abandon") == 0)
+                        r = field_number(value, &go->abandon_usec);
                 else
                         r = -EBADMSG;
                 if (r < 0)

@@ -59,13 +59,15 @@ typedef struct RelayGo {
         char *workdir;                      /* where the command starts, absolute in the job */
         char **download;                    /* paths in the job */
         uint64_t upload_max;                /* bytes of file contents that may be unpacked */
+        uint64_t abandon_usec;              /* a job whose client goes is ended, with so long between SIGTERM and SIGKILL;
+                                             * UINT64_MAX: it goes on */
 } RelayGo;
 
 #define RELAY_GO_NULL                                                                                        \
         (RelayGo) {                                                                                          \
                 .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .control_fd = -EBADF,          \
                 .upload_fd = -EBADF, .download_fd = -EBADF, .command_fd = -EBADF, .outcome_fd = -EBADF,      \
-                .upload_max = UINT64_MAX,                                                                    \
+                .upload_max = UINT64_MAX, .abandon_usec = UINT64_MAX,                                        \
         }
 
 /* The name of an entry in the stream of a download that is no file: a line for each that is not in it as it should be. */
@@ -92,6 +94,7 @@ int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, ui
 typedef struct RelayOutcome {
         RelayNotice notice;        /* how the command ended; RELAY_ENDED is not used here */
         int terminated;            /* the relay got SIGTERM before: a stop, a timeout, a shutdown */
+        int abandoned;             /* ... or the relay itself ended it, since its client had gone */
         int oom;                   /* the kernel killed at least one process of the job for want of memory */
         uint64_t started_usec;     /* CLOCK_REALTIME */
         uint64_t finished_usec;

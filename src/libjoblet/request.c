@@ -307,6 +307,11 @@ int request_set_download(Request *r, char *const *paths, char **reterr) {
         return 0;
 }
 
+int request_set_kill_on_exit(Request *r, bool value, char **reterr) {
+        r->kill_on_exit = value;
+        return 0;
+}
+
 int request_set_request_id(Request *r, const char *id, char **reterr) {
         if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)
                 return refuse_value(reterr, "RequestId", id,

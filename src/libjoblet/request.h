@@ -55,6 +55,7 @@ typedef struct Request {
         char *workdir;      /* absolute in the job; /work if not given */
         uint64_t timeout_usec; /* USEC_INFINITY: none */
         NetworkMode network;
+        bool kill_on_exit; /* end the job when its client goes */
         char **download;  /* paths in the job */
         char *request_id; /* 32 hexadecimal digits of the client's choice, or NULL */
 } Request;
@@ -77,6 +78,7 @@ int request_set_workdir(Request *r, const char *path, char **reterr);
 int request_set_timeout(Request *r, uint64_t usec, char **reterr);
 int request_set_network(Request *r, const char *mode, char **reterr);
 int request_set_download(Request *r, char *const *paths, char **reterr);
+int request_set_kill_on_exit(Request *r, bool value, char **reterr);
 int request_set_request_id(Request *r, const char *id, char **reterr);
 
 /* What is executed for it, with the shell where one is wanted. Returns 0, -EINVAL with a sentence, or -ENOMEM. */

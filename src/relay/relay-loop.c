@@ -51,6 +51,36 @@ void relay_handle_signals(Relay *r) {
                 }
 }
 
+/* Whether a deadline has passed; if not, *timeout is brought down to it. */
+static bool expired(uint64_t now, uint64_t since, uint64_t patience, uint64_t *timeout) {
+        if (now - since >= patience)
+                return true;
+        if (patience - (now - since) < *timeout)
+                *timeout = patience - (now - since);
+        return false;
+}
+
+/* The client has gone, however it went, and its job is not to outlive it. What is left of the job besides
+ * the command's process group ends with the unit. */
+static void abandon(Relay *r) {
+        if (r->go.abandon_usec == UINT64_MAX || r->reaped || r->abandoned_usec > 0)
+                return;
+        r->abandoned_usec = now_monotonic();
+        if (r->pid > 0) {
+                (void) kill(-r->pid, SIGTERM);
+                (void) kill(-r->pid, SIGCONT);
+        } else if (r->cancel_signal == 0)
+                r->cancel_signal = SIGTERM;
+}
+
+static void check_abandoned(Relay *r, uint64_t *timeout) {
+        if (r->abandoned_usec == 0 || r->abandoned_killed || r->reaped || r->pid == 0 ||
+            !expired(now_monotonic(), r->abandoned_usec, r->go.abandon_usec, timeout))
+                return;
+        r->abandoned_killed = true;
+        (void) kill(-r->pid, SIGKILL);
+}
+
 void relay_handle_packets(Relay *r, int *fd) {
         for (;;) {
                 _cleanup_free_ char *packet = NULL;
@@ -63,6 +93,8 @@ void relay_handle_packets(Relay *r, int *fd) {
                         continue;
                 if (q <= 0) {
                         *fd = safe_close(*fd);
+                        if (fd == &r->go.control_fd)
+                                abandon(r);
                         return;
                 }
                 if (relay_signal_parse(packet, &signo) < 0)
@@ -134,15 +166,6 @@ int relay_wait(Relay *r, int fd, short events) {
         }
 }
 
-/* Whether a deadline has passed; if not, *timeout is brought down to it. */
-static bool expired(uint64_t now, uint64_t since, uint64_t patience, uint64_t *timeout) {
-        if (now - since >= patience)
-                return true;
-        if (patience - (now - since) < *timeout)
-                *timeout = patience - (now - since);
-        return false;
-}
-
 static void check_client(Relay *r, Stream *s, uint64_t *timeout) {
         uint64_t now = now_monotonic();
 
@@ -205,6 +228,7 @@ static bool settle(Relay *r, uint64_t *timeout) {
                 check_journal(r->streams + i, timeout);
         }
         tell_lost_journal(r);
+        check_abandoned(r, timeout);
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
                 if (!r->streams[i].finished || stream_client_pending(r->streams + i) ||
                     (stream_journal_pending(r->streams + i) && !r->streams[i].attached))

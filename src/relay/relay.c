@@ -229,7 +229,7 @@ static void run(Relay *r, Launch *launch, RelayNotice *ret) {
 /* Says to everyone how it ended: to the file first, which is there when nobody else is. */
 static void conclude(Relay *r, RelayNotice *notice) {
         RelayOutcome outcome = {
-                .notice = *notice, .terminated = r->terminated_before_end,
+                .notice = *notice, .terminated = r->terminated_before_end, .abandoned = r->abandoned_usec > 0,
                 .started_usec = r->started_usec, .finished_usec = r->finished_usec,
         };
         Figures figures;
@@ -243,7 +243,7 @@ static void conclude(Relay *r, RelayNotice *notice) {
         outcome.io_write_bytes = figures.io_write_bytes;
         write_outcome(r, &outcome);
 
-        if (outcome.terminated || outcome.oom)
+        if (outcome.terminated || outcome.abandoned || outcome.oom)
                 notify(r, &(RelayNotice) { .event = RELAY_ENDED });
         else
                 notify(r, notice);

@@ -21,6 +21,8 @@ typedef struct Relay {
 
         bool terminated;            /* SIGTERM was received */
         bool terminated_before_end; /* ... while the command was not yet reaped */
+        uint64_t abandoned_usec; /* CLOCK_MONOTONIC, when the client went whose job is not to outlive it; else 0 */
+        bool abandoned_killed;   /* ... and SIGTERM was not enough */
         int cancel_signal; /* "signal N" was received before there was a command */
         pid_t pid;         /* the command's, which is its session's and process group's as well; 0 before */
         bool reaped;

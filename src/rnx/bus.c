@@ -6,6 +6,7 @@
 
 #include "agent.h"
 #include "bus.h"
+#include "message.h"
 #include "rnx.h"
 #include "text.h"
 
@@ -173,7 +174,7 @@ static const char* access_way_out(const char *text) {
                                                 "administrators may do this, try it as one";
 }
 
-int bus_error_print(const sd_bus_error *e, int error) {
+static int error_print(const sd_bus_error *e, int error) {
         static const char *const absent[] = {
                 SD_BUS_ERROR_SERVICE_UNKNOWN,
                 SD_BUS_ERROR_NAME_HAS_NO_OWNER,
@@ -208,4 +209,11 @@ int bus_error_print(const sd_bus_error *e, int error) {
         if (sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
                 return log_error(error, "%s; %s", text, access_way_out(text));
         return log_error(error, "%s", text);
+}
+
+int bus_error_print(const sd_bus_error *e, int error) {
+        int r = error_print(e, error);
+
+        message_name_error(sd_bus_error_is_set(e) ? e->name : NULL);
+        return r;
 }

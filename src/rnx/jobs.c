@@ -318,3 +318,7 @@ int verb_wait(int argc, char *argv[]) {
                 return EXIT_OWN_FAILURE; /* 1 would be a job's own */
         return r != 0 ? r : wait_status;
 }
+
+int wait_end(int status) {
+        return status < 0 ? EXIT_OWN_FAILURE : status;
+}

@@ -266,13 +266,17 @@ int json_from_properties(sd_bus_message *m, json_object **ret) {
         return 0;
 }
 
-int json_print(FILE *f, json_object *o) {
+const char* json_format(json_object *o) {
         int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
-        const char *text;
 
         if (arg_json == JSON_PRETTY)
                 flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
-        text = json_object_to_json_string_ext(o, flags);
+        return json_object_to_json_string_ext(o, flags);
+}
+
+int json_print(FILE *f, json_object *o) {
+        const char *text = json_format(o);
+
         if (!text)
                 return log_oom();
         fprintf(f, "%s\n", text);

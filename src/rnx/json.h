@@ -28,5 +28,7 @@ json_object* json_text(const char *s, size_t size);
  * known or not yet so becomes null. 0 or a negative errno without a message. */
 int json_from_properties(sd_bus_message *m, json_object **ret);
 
+/* The text of o as --json= says, in one line unless that is pretty; it belongs to o. NULL on OOM. */
+const char* json_format(json_object *o);
 /* Prints o as --json= says, with a final newline. 0, or a negative errno after a message. */
 int json_print(FILE *f, json_object *o);

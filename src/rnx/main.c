@@ -3,23 +3,21 @@
 /* rnx: finds the verb, parses its options, calls it and turns what it returns into an exit status. */
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bus.h"
+#include "message.h"
 #include "pager.h"
 #include "rnx.h"
+#include "run-report.h"
 #include "terminal.h"
-#include "text.h"
 
 JsonMode arg_json = JSON_OFF;
 bool arg_pager = true;
 bool arg_legend = true;
 bool arg_ask_password = true;
 bool arg_quiet = false;
-
-#define MESSAGE_MAX 8192U
 
 static const char default_group[] = "";
 
@@ -33,6 +31,7 @@ typedef struct Verb {
         const Option *options;
         VerbFunction function;
         const char *help;
+        int (*end)(int status); /* from what the function, or the parser, returned to an exit status; NULL: 1 for errors */
 } Verb;
 
 static int verb_help(int argc, char *argv[]);
@@ -40,7 +39,7 @@ static int verb_version(int argc, char *argv[]);
 
 static const Verb verbs[] = {
         { default_group, "run", "COMMAND [ARG...]", 1, -1, true,
-          run_options, verb_run, "run a command as a job" },
+          run_options, verb_run, "run a command as a job", run_end },
         { default_group, "list", "", 0, 0, false,
           list_options, verb_list, "list jobs" },
         { default_group, "status", "JOB...", 1, -1, false,
@@ -48,7 +47,7 @@ static const Verb verbs[] = {
         { default_group, "log", "JOB", 1, 1, false,
           log_options, verb_log, "show the output of a job" },
         { default_group, "wait", "JOB...", 1, -1, false,
-          NULL, verb_wait, "wait until jobs have ended" },
+          NULL, verb_wait, "wait until jobs have ended", wait_end },
         { default_group, "stop", "JOB...", 1, -1, false,
           NULL, verb_stop, "stop jobs" },
         { default_group, "delete", "JOB...", 1, -1, false,
@@ -75,26 +74,6 @@ static const Verb verbs[] = {
           NULL, verb_version, "show the version of rnx" },
 };
 
-int log_error(int error, const char *format, ...) {
-        _cleanup_free_ char *text = NULL, *safe = NULL;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0)
-                text = NULL;
-        else
-                safe = text_for_message(text, MESSAGE_MAX);
-        fprintf(stderr, "rnx: %s\n", safe ?: "out of memory");
-        return error;
-}
-
-int log_oom(void) {
-        return log_error(-ENOMEM, "out of memory");
-}
-
 static int json_mode_parse(const char *s) {
         if (!s)
                 arg_json = on_tty(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
@@ -106,6 +85,8 @@ static int json_mode_parse(const char *s) {
                 arg_json = JSON_OFF;
         else
                 return log_error(-EINVAL, "--json=%s: must be pretty, short or off", s);
+        if (arg_json != JSON_OFF)
+                message_hold();
         return 0;
 }
 
@@ -288,8 +269,11 @@ int main(int argc, char *argv[]) {
         standard_descriptors_open();
 
         r = dispatch(argv + (argc > 0), &verb);
-        if (r < 0)
-                r = verb && (verb->function == verb_run || verb->function == verb_wait) ? EXIT_OWN_FAILURE : EXIT_FAILURE;
+        if (verb && verb->end)
+                r = verb->end(r);
+        else if (r < 0)
+                r = EXIT_FAILURE;
+        message_release();
 
         if ((ferror(stdout) || fflush(stdout) != 0) && errno != EPIPE && r == 0)
                 r = log_error(EXIT_FAILURE, "cannot write to standard output: %m");

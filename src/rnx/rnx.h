@@ -55,6 +55,9 @@ int verb_runtime_verify(int argc, char *argv[]);
 int verb_runtime_pack(int argc, char *argv[]);
 int verb_runtime_import(int argc, char *argv[]);
 
+/* Exit statuses that tell own failures from those of jobs. */
+int wait_end(int status);
+
 /* The options of each verb. */
 extern const Option run_options[], list_options[], status_options[], log_options[];
 extern const Option runtime_pack_options[], runtime_import_options[];

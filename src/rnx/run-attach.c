@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bus.h"
@@ -24,6 +25,7 @@
 #include "pump.h"
 #include "relay-protocol.h"
 #include "rnx.h"
+#include "run-report.h"
 #include "run.h"
 #include "signals.h"
 #include "terminal.h"
@@ -31,6 +33,8 @@
 #define FDS_MAX 12U
 /* The relay is gone, and still somebody holds its output open without writing. */
 #define LEFTOVER_MSEC 2000
+/* Two SIGTERM within so long are one. */
+#define REPEATED_USEC (150U * 1000U)
 /* How often to look whether the shell has brought us to the foreground. */
 #define BACKGROUND_MSEC 500
 
@@ -50,7 +54,8 @@ typedef struct Attach {
         bool ended;
         bool delivered;     /* what the command wrote is in the pipes, nothing more will come */
         RelayNotice notice; /* RELAY_ENDED unless the relay said more */
-        unsigned interrupts;
+        unsigned interrupts;     /* signals that were passed on */
+        uint64_t terminated_usec; /* the last SIGTERM, CLOCK_MONOTONIC */
         bool reader_gone; /* nobody reads our output any more */
         bool output_failed;
 } Attach;
@@ -151,6 +156,8 @@ static int call_accepted(Attach *a, sd_bus_message *reply) {
         a->call = sd_bus_slot_unref(a->call);
         /* Only now: else the end of a pipe would never be seen. */
         run_fds_close(&a->theirs);
+        if (report_id(a->id) < 0)
+                a->output_failed = true;
         return 0;
 }
 
@@ -230,14 +237,39 @@ static void on_control(Attach *a) {
                 pump_close(&a->in);
 }
 
+/* timeout(1) signals its child, and then its whole process group: that is one request. */
+static bool is_repeated_termination(Attach *a) {
+        struct timespec ts;
+        uint64_t now, last = a->terminated_usec;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        now = (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+        a->terminated_usec = now;
+        return last > 0 && now - last < REPEATED_USEC;
+}
+
+/* The terminal is gone: what was started on it goes on, and can be found again. */
+static _Noreturn void hang_up(const Attach *a, int signo) {
+        if (a->run->kill_on_exit)
+                (void) log_error(0, "the terminal is gone, and the job ends with it");
+        else if (a->accepted)
+                (void) log_error(0, "the terminal is gone; job %" PRIu64 " goes on, see: rnx log -f %" PRIu64, a->id, a->id);
+        else
+                (void) log_error(0, "the terminal is gone; if the job was accepted it goes on, see: rnx list");
+        signals_die(signo);
+}
+
+/* The first is passed on to the job as to a local command, and waited for; the second asks jobletd to stop it. */
 static void on_signal(Attach *a) {
         int signo = signals_read(a->signal_fd);
         char packet[32];
 
         if (signo == 0)
                 return;
-        if (signo != SIGINT && signo != SIGQUIT)
-                signals_die(signo); /* the job goes on, its output is in the journal */
+        if (signo == SIGHUP)
+                hang_up(a, signo);
+        if (signo == SIGTERM && is_repeated_termination(a))
+                return;
 
         a->interrupts++;
         if (a->interrupts == 1) {
@@ -350,13 +382,13 @@ static int attach_step(Attach *a) {
 }
 
 static bool is_plain_success(const Attach *a) {
-        return a->notice.event == RELAY_EXITED && a->notice.code == 0 && arg_json == JSON_OFF;
+        return a->notice.event == RELAY_EXITED && a->notice.code == 0 && !report_wants_record();
 }
 
 /* A short job is over before Run() replies. Only where nothing more is to be asked that does not matter. */
 static bool is_finished(const Attach *a) {
         return a->ended && !pump_is_open(&a->out) && !pump_is_open(&a->err) && a->download_fd < 0 &&
-                (a->accepted || is_plain_success(a));
+                (a->accepted || (is_plain_success(a) && !report_wants_id()));
 }
 
 static int attach_loop(Attach *a) {
@@ -412,15 +444,18 @@ static int attach_status(const Attach *a) {
 
         if (is_plain_success(a))
                 return EXIT_SUCCESS;
-        if (job_describe(a->id, "Wait", &record, arg_json != JSON_OFF ? &json : NULL) < 0)
-                return notice_status(a);
+        if (job_describe(a->id, "Wait", &record, report_wants_record() ? &json : NULL) < 0) {
+                int status = notice_status(a);
+
+                return status == EXIT_SUCCESS && report_wants_record() ? EXIT_OWN_FAILURE : status;
+        }
 
         /* What the user or the reader of our output did is no news to them. */
         expected = (a->interrupts > 0 && (record.exit_signal == SIGINT || record.exit_signal == SIGQUIT)) ||
                 (a->reader_gone && record.exit_signal == SIGPIPE);
-        if (json)
-                (void) json_print(stderr, json);
-        else if (!arg_quiet && !expected && job_needs_words(&record))
+        if (json && report_record(json, stderr) < 0)
+                return EXIT_OWN_FAILURE;
+        if (arg_json == JSON_OFF && !arg_quiet && !expected && job_needs_words(&record))
                 (void) log_error(0, "job %" PRIu64 " %s", a->id, record.reason);
         return job_exit_status(&record);
 }

@@ -10,16 +10,17 @@
 #include "bus.h"
 #include "json.h"
 #include "rnx.h"
+#include "run-report.h"
 #include "run.h"
 
 static int id_print(uint64_t id, const char *path) {
         _cleanup_json_ json_object *o = NULL;
         _cleanup_free_ char *unit = NULL;
 
-        if (arg_json == JSON_OFF) {
+        if (arg_json == JSON_OFF)
                 printf("%" PRIu64 "\n", id);
+        if (!report_wants_record())
                 return 0;
-        }
         o = json_object_new_object();
         if (!o || asprintf(&unit, "joblet-job-%" PRIu64 ".service", id) < 0) {
                 unit = NULL;
@@ -28,7 +29,7 @@ static int id_print(uint64_t id, const char *path) {
         if (json_add_uint(o, "id", id) < 0 || json_add_string(o, "unit", unit) < 0 ||
             json_add_string(o, "object_path", path) < 0)
                 return log_oom();
-        return json_print(stdout, o);
+        return report_record(o, stdout);
 }
 
 int run_detached(const Run *run) {
@@ -58,7 +59,9 @@ int run_detached(const Run *run) {
         r = sd_bus_message_read(reply, "to", &id, &path);
         if (r < 0)
                 return bus_error_print(NULL, r);
-        r = id_print(id, path);
+        r = report_id(id);
+        if (r >= 0)
+                r = id_print(id, path);
         if (r < 0)
                 return r;
 

@@ -12,6 +12,7 @@
 #include "job.h"
 #include "quantity.h"
 #include "rnx.h"
+#include "run-report.h"
 #include "run.h"
 #include "shell-quote.h"
 #include "strv.h"
@@ -273,6 +274,12 @@ const Option run_options[] = {
         { 0,   "download",   "PATH[:DEST]",  "fetch a file or a directory when the job has ended",
           add_download, NULL, COMPLETE_PATH_IN_JOB },
         { 'd', "detach",     NULL,           "do not wait: print the job's id", option_set_true, &arg_run.detach },
+        { 0,   "kill-on-exit", NULL,         "end the job when rnx ends, however it does", option_set_true, &arg_run.kill_on_exit },
+        { 0,   "verbose",    NULL,           "say the job's number on stderr", option_set_true, &arg_report.verbose },
+        { 0,   "id-file",    "FILE",         "write the job's number into a file",
+          option_set_output_file, &arg_report.id_file, COMPLETE_FILE },
+        { 0,   "record",     "FILE|FD",      "write the job's record into a file, or to a descriptor, when it has ended",
+          option_set_output_file_or_fd, &arg_report.record, COMPLETE_FILE },
         { 'n', NULL,         NULL,           "leave standard input alone", option_set_true, &arg_run.no_stdin },
         { 0,   "dry-run",    NULL,           "print the equivalent systemd-run command, run nothing",
           option_set_true, &arg_run.dry_run },
@@ -372,6 +379,8 @@ int run_message(const Run *run, const RunFds *fds, const char *member, sd_bus_me
                 r = append_request(m, run->request);
         if (r >= 0 && fds)
                 r = append_fds(m, fds);
+        if (r >= 0 && fds && run->kill_on_exit)
+                r = sd_bus_message_append(m, "{sv}", "KillOnExit", "b", true);
         if (r >= 0 && run->request->request_id)
                 r = sd_bus_message_append(m, "{sv}", "RequestId", "s", run->request->request_id);
         if (r >= 0)
@@ -455,6 +464,14 @@ static int run_dry(const Run *run) {
         return 0;
 }
 
+const char* run_name(void) {
+        return arg_run.request ? arg_run.request->name : NULL;
+}
+
+bool run_is_detached(void) {
+        return arg_run.detach;
+}
+
 int verb_run(int argc, char *argv[]) {
         Run *run = &arg_run;
         int r;
@@ -464,6 +481,8 @@ int verb_run(int argc, char *argv[]) {
                 return r;
         if (run->detach && run->n_downloads > 0)
                 return log_error(-EINVAL, "--download and --detach exclude each other: somebody must be there to receive the files");
+        if (run->detach && run->kill_on_exit)
+                return log_error(-EINVAL, "--kill-on-exit and --detach exclude each other: a detached job has no client to end with");
         if (run->dry_run)
                 return run_dry(run);
 

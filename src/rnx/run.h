@@ -27,6 +27,7 @@ typedef struct Run {
         bool detach;
         bool no_stdin;
         bool dry_run;
+        bool kill_on_exit;
 } Run;
 
 /* Descriptors that go to jobletd; -EBADF where there is none. Kept until the job is accepted, since the
@@ -41,6 +42,10 @@ void run_fds_close(RunFds *fds);
 
 /* A call of Run() or Plan(). fds may be NULL. 0, or a negative errno without a message. */
 int run_message(const Run *run, const RunFds *fds, const char *member, sd_bus_message **ret);
+
+/* For who tells of a job that was never made. */
+const char* run_name(void);
+bool run_is_detached(void);
 
 /* Says why Run() failed. Returns what to exit with: 126 and 127 are the command's fault, else error. */
 int run_error_print(const sd_bus_error *e, int error);

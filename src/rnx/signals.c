@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "message.h"
 #include "signals.h"
 
 static sigset_t caught;
@@ -64,6 +65,7 @@ int signals_noted(void) {
 void signals_die(int signo) {
         sigset_t set;
 
+        message_release();
         (void) signal(signo, SIG_DFL);
         (void) sigemptyset(&set);
         (void) sigaddset(&set, signo);

@@ -72,7 +72,7 @@ configure() {
         else
                 in_machine rm -f /etc/joblet/jobletd.conf.d/test.conf
         fi
-        in_machine systemctl restart joblet.service
+        in_machine sh -c 'systemctl reset-failed joblet.service 2>/dev/null; systemctl restart joblet.service'
 }
 
 # on_terminal USER EXPECT GONE COMMAND...: runs the command on a terminal of its own, reads until EXPECT has come, then

@@ -18,7 +18,7 @@ typedef struct Case {
         RelayEvent event;
         int code;
         const char *text;
-        bool terminated, oom;
+        bool terminated, abandoned, oom;
         const char *unit_result;
         int unit_exit_status;
 
@@ -55,6 +55,12 @@ static const Case cases[] = {
 
         { "stopped", OUTCOME(RELAY_SIGNALED, SIGTERM), .terminated = true, .stop_requested = true, .unit_result = "exit-code",
           ENDS(JOB_STOPPED, JOB_RESULT_STOPPED, -1, SIGTERM, 143), .reason = "was stopped on request" },
+        { "client gone", OUTCOME(RELAY_SIGNALED, SIGTERM), .abandoned = true,
+          ENDS(JOB_STOPPED, JOB_RESULT_STOPPED, -1, SIGTERM, 143), .reason = "was stopped because its client had gone (--kill-on-exit)" },
+        { "client gone, exited by itself", OUTCOME(RELAY_EXITED, 0), .abandoned = true,
+          ENDS(JOB_STOPPED, JOB_RESULT_STOPPED, 0, 0, 0), .reason = "was stopped because its client had gone (--kill-on-exit)" },
+        { "client gone, never started", OUTCOME(RELAY_FAILED, 127), .text = "command not found: x", .abandoned = true,
+          ENDS(JOB_FAILED, JOB_RESULT_SETUP, 127, 0, 127), .reason = "did not start: command not found: x" },
         { "stopped, and exited by itself", OUTCOME(RELAY_EXITED, 0), .terminated = true, .stop_requested = true,
           ENDS(JOB_STOPPED, JOB_RESULT_STOPPED, 0, 0, 0), .reason = "was stopped on request" },
         { "stopped with SIGKILL", .stop_requested = true, .unit_result = "timeout", ENDS(JOB_STOPPED, JOB_RESULT_STOPPED, -1, SIGKILL, 137),
@@ -142,6 +148,7 @@ static void test_cases(void **state) {
                 RelayOutcome outcome = {
                         .notice = { c->event, c->code, (char*) c->text },
                         .terminated = c->terminated,
+                        .abandoned = c->abandoned,
                         .oom = c->oom,
                         .started_usec = c->has_outcome && c->event != RELAY_FAILED ? 5000000 : 0,
                         .finished_usec = 5000000 + c->took_usec,

@@ -126,6 +126,7 @@ static void test_go(void **state) {
         assert_int_equal(strv_extend(&go.download, "/work/x=y"), 0);
         assert_int_equal(strv_extend(&go.download, ""), 0);
         go.upload_max = UINT64_C(12345678901234567890);
+        go.abandon_usec = 10000000;
 
         assert_int_equal(relay_go_send(sockets[0], &go), 0);
         assert_int_equal(relay_receive(sockets[1], &packet, fds, &n_fds, NULL, NULL), 1);
@@ -144,6 +145,7 @@ static void test_go(void **state) {
         assert_string_equal(received.download[0], "/work/x=y");
         assert_string_equal(received.download[1], "");
         assert_true(received.upload_max == go.upload_max);
+        assert_true(received.abandon_usec == go.abandon_usec);
         close(sockets[0]);
         close(sockets[1]);
 }
@@ -152,7 +154,7 @@ static void test_go_refused(void **state) {
         static const char *const packets[] = {
                 "", "go", "hello", "goo\n", "go\nfd=stdin", "go\nfd=stdin\nfd=stdin\nfd=stdout", "go\nfd=stdin\nfd=stdout\nfd=stderr",
                 "go\nfd=stdin\nfd=nonsense", "go\nfd=stdin\nfd=stdout\nx=y", "go\nfd=stdin\nfd=stdout\nworkdir",
-                "go\nfd=stdin\nfd=stdout\nupload-max=x", "go\nfd=stdin\nfd=stdout\nupload-max=18446744073709551616",
+                "go\nfd=stdin\nfd=stdout\nupload-max=x", "go\nfd=stdin\nfd=stdout\nabandon=-1", "go\nfd=stdin\nfd=stdout\nupload-max=18446744073709551616",
                 "go\nfd=stdin\nfd=stdout\nworkdir=/a\nworkdir=/b", "go\nfd=stdin\nfd=stdout\nworkdir=\\x", "go\nfd=stdin\nfd=stdout\n\nx",
         };
         size_t before = count_fds();

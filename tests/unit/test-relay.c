@@ -345,6 +345,37 @@ static void test_stop_with_stuck_client(void **state) {
         assert_true(t->outcome.terminated);
 }
 
+/* --kill-on-exit: SIGTERM when the client goes, however that came about, and SIGKILL for what does not care. */
+static void test_client_gone_that_the_job_must_not_outlive(void **state) {
+        RelayTest *t = *state;
+
+        relay_spawn(t, "sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done", NULL);
+        t->go.abandon_usec = 60 * USEC_PER_SEC;
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, strlen("ready\n"));
+        relay_vanish(t);
+        relay_collect(t);
+        assert_int_equal(t->outcome.notice.event, RELAY_EXITED);
+        assert_int_equal(t->outcome.notice.code, 3);
+        assert_true(t->outcome.abandoned);
+        assert_false(t->outcome.terminated);
+        assert_int_equal(t->daemon[t->n_daemon - 1].event, RELAY_ENDED);
+}
+
+static void test_client_gone_and_a_job_that_ignores_it(void **state) {
+        RelayTest *t = *state;
+
+        relay_spawn(t, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done", NULL);
+        t->go.abandon_usec = USEC_PER_SEC / 5;
+        relay_go(t, WITH_CLIENT);
+        relay_read_until(t, strlen("ready\n"));
+        relay_vanish(t);
+        relay_collect(t);
+        assert_int_equal(t->outcome.notice.event, RELAY_SIGNALED);
+        assert_int_equal(t->outcome.notice.code, SIGKILL);
+        assert_true(t->outcome.abandoned);
+}
+
 static void test_stop_before_go(void **state) {
         RelayTest *t = *state;
 
@@ -447,6 +478,8 @@ int main(void) {
                 RELAY_UNIT_TEST(test_signal_packets),
                 RELAY_UNIT_TEST(test_stop),
                 RELAY_UNIT_TEST(test_stop_with_stuck_client),
+                RELAY_UNIT_TEST(test_client_gone_that_the_job_must_not_outlive),
+                RELAY_UNIT_TEST(test_client_gone_and_a_job_that_ignores_it),
                 RELAY_UNIT_TEST(test_stop_before_go),
                 RELAY_UNIT_TEST(test_daemon_gone_before_go),
                 RELAY_UNIT_TEST(test_daemon_gone_after_go),
