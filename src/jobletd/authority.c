@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A check that polkit has to answer suspends the method call: the question is kept here, keyed by the
- * message, and when the answer arrives the message is put back to the head of the connection's queue, so
+ * message, and when the answer arrives the message is put into the connection's queue of what was received, so
  * that its handler runs again from the top and finds the answer. Handlers therefore read and validate
  * first, then ask, then act. */
 
@@ -11,11 +11,19 @@
 #include "authority.h"
 #include "bus-error.h"
 #include "cleanup.h"
+#include "share.h"
 
-#define CHECKS_MAX 256U
+/* Questions under way; those that exceed it wait for their turn. With dialogs and CALLS_MAX they stay below the 128
+ * calls that dbus-daemon lets a connection have. */
+#define QUESTIONS_MAX 32U
+#define QUESTIONS_OF_UID_MAX 8U
 /* Questions that may wait for a person, or for an agent of hers that never answers: nobody can have all of them. */
 #define DIALOGS_MAX 32U
 #define DIALOGS_OF_UID_MAX 4U
+/* Bytes of the messages that are kept meanwhile. */
+#define PENDING_MAX (256U << 20)
+#define PENDING_OF_UID_MAX (64U << 20)
+#define MESSAGE_SIZE 4096U /* of one that is not large */
 #define SENDERS_MAX 16U
 
 typedef struct Sender {
@@ -28,9 +36,10 @@ typedef struct Check {
         Authority *authority;
         sd_bus_message *message;
         char *action;
-        sd_bus_slot *slot;
-        uid_t uid;
-        bool dialog; /* polkit may ask somebody */
+        Place *pending;         /* of its size */
+        Place *place;           /* among the questions, or the dialogs */
+        sd_bus_message *question; /* until it is asked */
+        sd_bus_slot *slot;        /* from then on */
         bool answered, authorized, challenge;
         int failure; /* negative errno of the question itself */
 } Check;
@@ -38,7 +47,7 @@ typedef struct Check {
 struct Authority {
         sd_bus *bus;
         Check *checks;
-        unsigned n_checks;
+        Share *pending, *questions, *dialogs;
         sd_event_source *sweeper;
         Sender senders[SENDERS_MAX];
         size_t next_sender;
@@ -50,23 +59,34 @@ static Check* check_free(Check *c) {
         for (Check **p = &c->authority->checks; *p; p = &(*p)->next)
                 if (*p == c) {
                         *p = c->next;
-                        c->authority->n_checks--;
                         break;
                 }
+        place_free(c->pending);
+        place_free(c->place);
+        sd_bus_message_unref(c->question);
         sd_bus_slot_unref(c->slot);
         sd_bus_message_unref(c->message);
         free(c->action);
         free(c);
         return NULL;
 }
-DEFINE_CLEANUP(Check*, check_free);
 
 int authority_new(sd_bus *bus, Authority **ret) {
         Authority *a = malloc(sizeof *a);
+        int r;
 
         if (!a)
                 return -ENOMEM;
         *a = (Authority) { .bus = sd_bus_ref(bus) };
+        r = share_new(&(ShareLimits) { PENDING_MAX, PENDING_OF_UID_MAX, 0 }, &a->pending);
+        if (r >= 0)
+                r = share_new(&(ShareLimits) { QUESTIONS_MAX, QUESTIONS_OF_UID_MAX, UINT64_MAX }, &a->questions);
+        if (r >= 0)
+                r = share_new(&(ShareLimits) { DIALOGS_MAX, DIALOGS_OF_UID_MAX, 0 }, &a->dialogs);
+        if (r < 0) {
+                authority_free(a);
+                return r;
+        }
         *ret = a;
         return 0;
 }
@@ -74,8 +94,12 @@ int authority_new(sd_bus *bus, Authority **ret) {
 Authority* authority_free(Authority *a) {
         if (!a)
                 return NULL;
+        share_close(a->questions);
         while (a->checks)
                 check_free(a->checks);
+        share_free(a->pending);
+        share_free(a->questions);
+        share_free(a->dialogs);
         sd_event_source_disable_unref(a->sweeper);
         for (size_t i = 0; i < SENDERS_MAX; i++)
                 free(a->senders[i].name);
@@ -145,12 +169,26 @@ static int sweep_later(Authority *a) {
         return sd_event_source_set_priority(a->sweeper, SD_EVENT_PRIORITY_IDLE);
 }
 
+/* The answer is there: the message goes back to its handler. */
+static void handle_again(Check *c) {
+        int r;
+
+        r = sweep_later(c->authority);
+        if (r >= 0)
+                r = sd_bus_enqueue_for_read(c->authority->bus, c->message);
+        if (r < 0) {
+                (void) sd_bus_reply_method_errno(c->message, r, NULL);
+                check_free(c);
+        }
+}
+
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         Check *c = userdata;
         int authorized = false, challenge = false, r;
 
         c->answered = true;
         c->slot = sd_bus_slot_unref(c->slot);
+        c->place = place_free(c->place);
         if (sd_bus_message_is_method_error(reply, NULL))
                 c->failure = -sd_bus_message_get_errno(reply);
         else {
@@ -163,26 +201,29 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
                 c->challenge = challenge;
         }
 
-        r = sweep_later(c->authority);
-        if (r >= 0)
-                r = sd_bus_enqueue_for_read(c->authority->bus, c->message);
-        if (r < 0) {
-                (void) sd_bus_reply_method_errno(c->message, r, NULL);
-                check_free(c);
-        }
+        handle_again(c);
         return 1;
 }
 
-/* Whether a person may be asked on behalf of this user. Beyond the limit polkit decides without. */
-static bool may_open_dialog(const Authority *a, uid_t uid) {
-        unsigned n = 0, n_of_uid = 0;
+/* The turn of a question has come. */
+static void send_question(void *userdata) {
+        Check *c = userdata;
+        int r;
 
-        for (const Check *c = a->checks; c; c = c->next)
-                if (c->dialog && !c->answered) {
-                        n++;
-                        n_of_uid += c->uid == uid;
-                }
-        return n < DIALOGS_MAX && n_of_uid < DIALOGS_OF_UID_MAX;
+        /* A person may have to type a password: wait as long as polkit does */
+        r = sd_bus_call_async(c->authority->bus, &c->slot, c->question, on_answer, c, UINT64_MAX);
+        c->question = sd_bus_message_unref(c->question);
+        if (r >= 0)
+                return;
+        c->failure = r;
+        c->answered = true;
+        c->place = place_free(c->place);
+        handle_again(c);
+}
+
+/* Whether a person may be asked on behalf of this user. Beyond the limit polkit decides without. */
+static bool may_open_dialog(Authority *a, sd_bus_message *m, uid_t uid, Place **ret) {
+        return sd_bus_message_get_allow_interactive_authorization(m) > 0 && share_take(a->dialogs, uid, 1, ret) >= 0;
 }
 
 static int append_question(sd_bus_message *q, sd_bus_message *m, const char *action,
@@ -207,48 +248,45 @@ static int append_question(sd_bus_message *q, sd_bus_message *m, const char *act
         return sd_bus_message_append(q, "us", (uint32_t) dialog, "");
 }
 
-static int ask(Authority *a, sd_bus_message *m, uid_t uid, const char *action, const char *const *details,
-               sd_bus_error *error) {
-        _cleanup_(check_freep) Check *c = NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *q = NULL;
-        bool dialog = sd_bus_message_get_allow_interactive_authorization(m) > 0 && may_open_dialog(a, uid);
+static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const char *action,
+               const char *const *details, sd_bus_error *error) {
+        _cleanup_(place_freep) Place *pending = NULL;
+        bool dialog;
+        Check *c;
         int r;
 
-        if (a->n_checks >= CHECKS_MAX)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
-                                         "Too many requests wait for authorization; try again later");
-
-        r = sd_bus_message_new_method_call(a->bus, &q, "org.freedesktop.PolicyKit1",
-                                           "/org/freedesktop/PolicyKit1/Authority",
-                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+        r = share_take(a->pending, uid, size, &pending);
+        if (r == -EDQUOT || r == -EBUSY)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "Too many requests%s wait for authorization; try again later",
+                                         r == -EDQUOT ? " of yours" : "");
         if (r < 0)
                 return r;
-        r = append_question(q, m, action, details, dialog);
-        if (r < 0)
-                return r;
-
         c = malloc(sizeof *c);
         if (!c)
                 return -ENOMEM;
-        *c = (Check) {
-                .authority = a,
-                .message = sd_bus_message_ref(m),
-                .next = a->checks,
-                .uid = uid,
-                .dialog = dialog,
-        };
+        *c = (Check) { .authority = a, .message = sd_bus_message_ref(m), .pending = TAKE_PTR(pending), .next = a->checks };
         a->checks = c;
-        a->n_checks++;
-        c->action = strdup(action);
-        if (!c->action)
-                return -ENOMEM;
 
-        /* A person may have to type a password: wait as long as polkit does */
-        r = sd_bus_call_async(a->bus, &c->slot, q, on_answer, c, UINT64_MAX);
-        if (r < 0)
+        dialog = may_open_dialog(a, m, uid, &c->place);
+        c->action = strdup(action);
+        r = c->action ? 0 : -ENOMEM;
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(a->bus, &c->question, "org.freedesktop.PolicyKit1",
+                                                   "/org/freedesktop/PolicyKit1/Authority",
+                                                   "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+        if (r >= 0)
+                r = append_question(c->question, m, action, details, dialog);
+        if (r < 0) {
+                check_free(c);
                 return r;
-        TAKE_PTR(c);
-        return 0;
+        }
+        if (dialog)
+                send_question(c);
+        else
+                r = share_wait(a->questions, uid, 1, send_question, c, &c->place);
+        if (r < 0)
+                check_free(c);
+        return r;
 }
 
 static int deny(const Check *c, const char *action, sd_bus_error *error) {
@@ -265,6 +303,11 @@ static int deny(const Check *c, const char *action, sd_bus_error *error) {
 
 int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details,
                     sd_bus_error *error) {
+        return authority_check_large(a, m, 0, action, details, error);
+}
+
+int authority_check_large(Authority *a, sd_bus_message *m, size_t size, const char *action,
+                          const char *const *details, sd_bus_error *error) {
         uid_t uid;
         int r;
 
@@ -283,5 +326,5 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
                         return 1;
                 return deny(c, action, error);
         }
-        return ask(a, m, uid, action, details, error);
+        return ask(a, m, uid, size + MESSAGE_SIZE, action, details, error);
 }

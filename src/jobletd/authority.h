@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Who may do what. Every method of the bus names one polkit action; root may do everything. The subject
- * of a check is the sender's bus name, which cannot be recycled, never a process id. */
+/* Who may do what. Every method that does something names one polkit action, or two; properties cannot ask, and are
+ * for the owner and root. Root may do everything. The subject of a check is the sender's bus name, which cannot be
+ * recycled, never a process id. */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -27,6 +28,9 @@ int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret);
  * to the administrator's rules. Returns 1 if so, -EACCES with error set if not, and 0 if polkit has to be
  * asked first: the handler must then return 1 without a reply and without having changed anything, and is
  * called again for the same message when the answer is there. Several actions may be checked for one
- * message, one after the other. */
+ * message, one after the other. Questions are asked in turns: nobody waits for those of one other user. */
 int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details,
                     sd_bus_error *error);
+/* The same for a message of about so many bytes, which is kept until there is an answer. */
+int authority_check_large(Authority *a, sd_bus_message *m, size_t size, const char *action,
+                          const char *const *details, sd_bus_error *error);

@@ -48,7 +48,6 @@ static void job_settle(Job *j) {
 
         j->phase = JOB_SETTLED;
         job_drop_call(j);
-        j->manager->n_live--;
         job_drop_relay(j);
         job_drop_start(j);
         job_files_remove(&j->manager->files, j->manager->event, j->record->id);
@@ -81,7 +80,6 @@ static void job_drop(Job *j) {
         job_files_remove(&m->files, m->event, j->record->id);
         job_files_remove_outcome(&m->files, j->record->id);
         job_emit_signal(j, "JobRemoved");
-        m->n_live--;
         manager_remove_job(m, j);
 
         r = run ? sd_bus_enqueue_for_read(m->bus, run) : 0;
@@ -328,10 +326,10 @@ static void call_for_end(Job *j) {
         int r;
 
         if (j->phase == JOB_STOPPING)
-                r = unit_stop(m->bus, m->calls, j->live->unit, on_reply_of_stop, j, &j->live->call);
+                r = unit_stop(m->bus, m->calls, j->record->owner, j->live->unit, on_reply_of_stop, j, &j->live->call);
         else
-                r = unit_get_all(m->bus, m->calls, j->live->unit, "org.freedesktop.systemd1.Service",
-                                 on_unit_properties, j, &j->live->call);
+                r = unit_get_all(m->bus, m->calls, j->record->owner, j->live->unit,
+                                 "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->live->call);
         if (r < 0)
                 retry_later(j, "Failed to call systemd for", strerror(-r));
 }

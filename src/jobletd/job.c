@@ -35,6 +35,9 @@ JobLive* job_live_free(JobLive *l) {
         safe_close(l->relay_fd);
         plan_free(l->plan);
         relay_go_done(&l->go);
+        place_free(l->start);
+        place_free(l->place);
+        place_free(l->size);
         sd_event_source_disable_unref(l->retry_source);
         call_free(l->call);
         sd_bus_message_unref(l->run);
@@ -233,6 +236,7 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
                 if (!j->record->invocation_id)
                         return -ENOMEM;
         }
+        j->live->start = place_free(j->live->start); /* systemd's part is done */
         r = job_files_give(&j->manager->files, j->record->id, uid, j->live->plan->user);
         if (r < 0)
                 return log_error_errno(r, "Failed to give job %" PRIu64 " its workspace: %m", j->record->id);
@@ -345,6 +349,10 @@ void job_start(Job *j) {
         j->phase = JOB_STARTING;
 }
 
+static void on_start_granted(void *userdata) {
+        job_start(userdata);
+}
+
 int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
         int r;
 
@@ -363,7 +371,9 @@ int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
         *go = RELAY_GO_NULL;
         j->live->run = sd_bus_message_ref(run);
         job_emit_signal(j, "JobNew");
-        manager_dispatch_starts(j->manager);
+        r = share_wait(j->manager->starts, j->record->owner, 1, on_start_granted, j, &j->live->start);
+        if (r < 0)
+                job_fail_setup(j, strerror(-r));
         return 0;
 }
 
@@ -417,8 +427,8 @@ int job_kill(Job *j, int signo) {
         _cleanup_free_ char *packet = NULL;
 
         if (j->live->relay_fd < 0)
-                return calls_waiting(j->manager->calls) >= KILLS_WAITING_MAX ? -EBUSY :
-                        unit_kill(j->manager->bus, j->manager->calls, j->live->unit, signo, on_killed, NULL, NULL);
+                return calls_waiting(j->manager->calls, j->record->owner) >= KILLS_WAITING_MAX ? -EBUSY :
+                        unit_kill(j->manager->bus, j->manager->calls, j->record->owner, j->live->unit, signo, on_killed, NULL, NULL);
         if (asprintf(&packet, "signal %d", signo) < 0)
                 return -ENOMEM;
         return relay_send(j->live->relay_fd, packet);

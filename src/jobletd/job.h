@@ -5,7 +5,7 @@
  *
  *      WAITING ── StartTransientUnit ──► STARTING ── hello, go ──► LIVE ── end of the command ──► STOPPING ── no process left ──► INQUIRING ──► SETTLED
  *
- * WAITING   accepted, the record is written, its unit not yet asked for (see CALLS_START_MAX)
+ * WAITING   accepted, the record is written, its unit not yet asked for (see starts_max())
  * STARTING  PID 1 sets up the unit; its relay has not said "started" yet
  * LIVE      the command runs
  * STOPPING  it ended, or its unit failed; a stop job makes sure that nothing of it is left
@@ -34,10 +34,12 @@ typedef enum JobPhase {
 /* What there is of a job until it is settled, beside its record. */
 typedef struct JobLive {
         char *unit;
+        Place *place, *size; /* among the jobs that live, and what those need */
 
         /* While it starts */
         Plan *plan;
         RelayGo go;          /* descriptors of the client's, handed to the relay */
+        Place *start;        /* among the starts; until the relay has said hello */
         char *start_job;     /* object path of the start job of PID 1 */
         sd_bus_message *run; /* the call that submitted it, unanswered */
         char *start_error;   /* what PID 1 said instead of starting it */

@@ -62,7 +62,7 @@ static int run(void) {
         r = health_watch(event, m->calls, &health);
         if (r < 0)
                 return log_error_errno(r, "Failed to set up the watchdog: %m");
-        (void) sd_notifyf(false, "READY=1\nSTATUS=%zu jobs recorded, %u running.", m->n_jobs, m->n_live);
+        (void) sd_notifyf(false, "READY=1\nSTATUS=%zu jobs recorded, %u running.", m->n_jobs, (unsigned) share_held(m->live));
         r = sd_event_loop(event);
         (void) sd_notify(false, "STOPPING=1");
         manager_shutdown(m);

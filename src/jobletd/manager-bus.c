@@ -61,22 +61,26 @@ static int make_plan(Manager *m, const Request *request, PlanSubject subject, Pl
         return r;
 }
 
-static int check_limits(Manager *m, uid_t owner, sd_bus_error *error) {
-        unsigned of_owner = 0;
+/* Whether one job more is allowed. */
+static int check_limits(Manager *m, const Request *request, uid_t owner, sd_bus_error *error) {
+        _cleanup_(place_freep) Place *place = NULL, *size = NULL;
+        int r;
 
-        for (size_t i = m->n_jobs; i > 0 && m->n_live > 0; i--) {
-                const Job *j = m->jobs[i - 1];
-
-                of_owner += job_is_live(j) && j->record->owner == owner;
-                if (of_owner >= JOBS_LIVE_PER_OWNER_MAX)
-                        return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "you have %u running jobs, more are not allowed; wait for some to end",
-                                                 of_owner);
-                if (m->n_jobs - i > JOBS_LIVE_MAX)
-                        break;
-        }
-        if (m->n_live >= JOBS_LIVE_MAX)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "%u jobs run on this host, more are not allowed; wait for some to end", m->n_live);
-        return 0;
+        r = share_take(m->live, owner, 1, &place);
+        if (r == -EDQUOT)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "you have %" PRIu64 " running jobs, more are not allowed; wait for some to end",
+                                         share_held_by(m->live, owner));
+        if (r == -EBUSY)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "%" PRIu64 " jobs run on this host, more are not allowed; wait for some to end",
+                                         share_held(m->live));
+        if (r < 0)
+                return r;
+        r = share_take(m->live_size, owner, strv_size(request->command), &size);
+        if (r == -EDQUOT || r == -EBUSY)
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
+                                        r == -EDQUOT ? "the command lines of your running jobs are too long together; wait for some to end, or put long data into files" :
+                                        "the command lines of all running jobs are too long together; wait for some to end");
+        return r;
 }
 
 static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message,
@@ -139,7 +143,7 @@ static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *err
         j = request->request_id ? manager_find_request(m, owner, request->request_id) : NULL;
         if (j)
                 return job_repeat(j, message);
-        r = check_limits(m, owner, error);
+        r = check_limits(m, request, owner, error);
         return r < 0 ? r : submit(m, request, &go, owner, message, error);
 }
 
@@ -310,7 +314,7 @@ static int get_n_live(sd_bus *bus, const char *path, const char *interface, cons
                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Manager *m = userdata;
 
-        return sd_bus_message_append(reply, "t", (uint64_t) m->n_live);
+        return sd_bus_message_append(reply, "t", share_held(m->live));
 }
 
 static const sd_bus_vtable manager_vtable[] = {

@@ -13,6 +13,7 @@
 #include "job.h"
 #include "log.h"
 #include "runtime-life.h"
+#include "strv.h"
 #include "unit.h"
 
 #define ID_RESERVE 256U /* how many ids are reserved ahead on disk */
@@ -117,10 +118,23 @@ Job* manager_find_request(Manager *m, uid_t owner, const char *request_id) {
         return NULL;
 }
 
+/* Whether there is room for it was asked before it was accepted; see check_limits(). */
+static int take_places(Manager *m, Job *j) {
+        uid_t owner = j->record->owner;
+        int r;
+
+        r = share_take_over(m->live, owner, 1, &j->live->place);
+        return r < 0 ? r : share_take_over(m->live_size, owner, strv_size(j->record->command), &j->live->size);
+}
+
 int manager_add_job(Manager *m, Job *j) {
         size_t i = find_position(m, j->record->id);
         Job **larger;
+        int r;
 
+        r = job_is_live(j) ? take_places(m, j) : 0;
+        if (r < 0)
+                return r;
         larger = reallocarray(m->jobs, m->n_jobs + 1, sizeof *larger);
         if (!larger)
                 return -ENOMEM;
@@ -128,8 +142,6 @@ int manager_add_job(Manager *m, Job *j) {
         memmove(m->jobs + i + 1, m->jobs + i, (m->n_jobs - i) * sizeof *m->jobs);
         m->jobs[i] = j;
         m->n_jobs++;
-        if (job_is_live(j))
-                m->n_live++;
         return 0;
 }
 
@@ -141,14 +153,6 @@ void manager_remove_job(Manager *m, Job *j) {
                 m->n_jobs--;
         }
         job_free(j);
-}
-
-void manager_dispatch_starts(Manager *m) {
-        /* The waiting ones are among the newest; none of them, and this is one look */
-        for (size_t i = m->n_jobs > JOBS_LIVE_MAX ? m->n_jobs - JOBS_LIVE_MAX : 0;
-             i < m->n_jobs && calls_may_start(m->calls); i++)
-                if (m->jobs[i]->phase == JOB_WAITING)
-                        job_start(m->jobs[i]);
 }
 
 static int load_record(Manager *m, uint64_t id) {
@@ -224,10 +228,6 @@ static int match_job_removed(sd_bus_message *message, void *userdata, sd_bus_err
         return 0;
 }
 
-static void on_room(void *userdata) {
-        manager_dispatch_starts(userdata);
-}
-
 static int connect_bus(Manager *m) {
         int r;
 
@@ -244,7 +244,7 @@ static int connect_bus(Manager *m) {
                                       "org.freedesktop.systemd1.Manager", "JobRemoved", match_job_removed, NULL, m);
         if (r < 0)
                 return log_error_errno(r, "Failed to watch the jobs of systemd: %m");
-        r = calls_new(m->bus, on_room, m, &m->calls);
+        r = calls_new(m->bus, &m->calls);
         if (r < 0)
                 return log_error_errno(r, "Failed to set up the calls to systemd: %m");
         r = authority_new(m->bus, &m->authority);
@@ -254,6 +254,27 @@ static int connect_bus(Manager *m) {
         if (r < 0)
                 return log_error_errno(r, "Failed to register the objects on the bus: %m");
         return host_policy(m->bus, &m->settings, &m->policy);
+}
+
+/* Of units that PID 1 sets up at one time more than these make none of them quicker: setting up takes two
+ * processes' work each, and PID 1 does its part one after the other. But who comes has to wait for all
+ * that are under way. */
+static unsigned starts_max(void) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+        return n < 2 ? 4 : n > 16 ? 32 : 2 * (unsigned) n;
+}
+
+static int make_shares(Manager *m) {
+        unsigned starts = starts_max();
+        int r;
+
+        r = share_new(&(ShareLimits) { JOBS_LIVE_MAX, JOBS_LIVE_PER_OWNER_MAX, 0 }, &m->live);
+        if (r >= 0)
+                r = share_new(&(ShareLimits) { JOBS_SIZE_MAX, JOBS_SIZE_PER_OWNER_MAX, 0 }, &m->live_size);
+        if (r >= 0)
+                r = share_new(&(ShareLimits) { starts, starts - 1, JOBS_LIVE_MAX }, &m->starts);
+        return r;
 }
 
 int manager_new(Manager **ret) {
@@ -268,6 +289,9 @@ int manager_new(Manager **ret) {
                 .files = { -EBADF, -EBADF, -EBADF },
         };
         r = sd_event_default(&m->event);
+        if (r < 0)
+                return r;
+        r = make_shares(m);
         if (r < 0)
                 return r;
         r = settings_load(PKGSYSCONFDIR, &m->settings);
@@ -289,12 +313,16 @@ int manager_new(Manager **ret) {
 Manager* manager_free(Manager *m) {
         if (!m)
                 return NULL;
+        share_close(m->starts); /* what waits still begins with the next daemon */
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         free(m->jobs);
         sd_event_source_disable_unref(m->save_timer);
         children_free();
         calls_free(m->calls);
+        share_free(m->starts);
+        share_free(m->live_size);
+        share_free(m->live);
         authority_free(m->authority);
         sd_bus_flush_close_unref(m->bus);
         runtime_free(m->current_runtime);
@@ -343,7 +371,7 @@ static int resume_unit(Manager *m, const char *unit, const char *active_state, c
                 return unit_reset_failed(m->bus, unit); /* settled, but the daemon ended before it could say so */
         else if (j && lives) {
                 log_warning("%s runs although its job is over, stopping it", unit);
-                return unit_stop(m->bus, m->calls, unit, on_leftover_stopped, NULL, NULL);
+                return unit_stop(m->bus, m->calls, j->record->owner, unit, on_leftover_stopped, NULL, NULL);
         } else if (!j)
                 log_warning("%s runs but there is no record of it, leaving it alone", unit);
         return 0;

@@ -12,18 +12,24 @@
 #include "settings.h"
 #include "job-files.h"
 #include "plan.h"
+#include "share.h"
 #include "store.h"
 
 typedef struct Job Job;
 
 #define JOBS_LIVE_MAX 3000U           /* below the 4096 streams that journald serves up to systemd 257, with two per job in mind: see LIVE_PER_OWNER_MAX */
 #define JOBS_LIVE_PER_OWNER_MAX 1000U
+#define JOBS_SIZE_MAX (384U << 20)          /* bytes: the daemon keeps the commands of jobs that live */
+#define JOBS_SIZE_PER_OWNER_MAX (96U << 20)
 
 typedef struct Manager {
         sd_event *event;
         sd_bus *bus;
         Authority *authority;
         Calls *calls;
+        Share *live;      /* jobs that are not settled yet */
+        Share *live_size; /* what is kept of them: bytes of commands and environments */
+        Share *starts;    /* units that PID 1 sets up */
         Store *store;
 
         Settings settings;
@@ -36,7 +42,6 @@ typedef struct Manager {
 
         Job **jobs;
         size_t n_jobs;
-        unsigned n_live;      /* not settled yet */
         uint64_t last_id;
         uint64_t id_ceiling;  /* what /var/lib/joblet/next-id says */
 
@@ -62,8 +67,5 @@ int manager_allocate_id(Manager *m, uint64_t *ret);
 
 int manager_add_job(Manager *m, Job *j);
 void manager_remove_job(Manager *m, Job *j);
-
-/* Starts jobs that wait for one of the places of CALLS_START_MAX. */
-void manager_dispatch_starts(Manager *m);
 
 uint64_t now_realtime(void);

@@ -39,7 +39,7 @@ unsigned runtime_count_jobs(const Manager *m, const char *display_name, uint64_t
 }
 
 bool runtime_is_starting(const Manager *m, const char *display_name) {
-        for (size_t i = m->n_jobs; i > 0 && m->n_live > 0; i--) {
+        for (size_t i = m->n_jobs; i > 0 && share_held(m->live) > 0; i--) {
                 const Job *j = m->jobs[i - 1];
 
                 if ((j->phase == JOB_WAITING || j->phase == JOB_STARTING) && j->record->runtime &&

@@ -196,29 +196,29 @@ int unit_start(sd_bus *bus, Calls *calls, const Plan *plan, int stdin_fd, sd_bus
                 r = sd_bus_message_append(m, "a(sa(sv))", 0);
         if (r < 0)
                 return r;
-        return calls_add(calls, m, callback, userdata, ret);
+        return calls_add(calls, plan->owner, m, callback, userdata, ret);
 }
 
-int unit_stop(sd_bus *bus, Calls *calls, const char *unit, sd_bus_message_handler_t callback, void *userdata,
-              Call **ret) {
+int unit_stop(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, sd_bus_message_handler_t callback,
+              void *userdata, Call **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
         r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ss", unit, "replace");
-        return r < 0 ? r : calls_add(calls, m, callback, userdata, ret);
+        return r < 0 ? r : calls_add(calls, owner, m, callback, userdata, ret);
 }
 
-int unit_kill(sd_bus *bus, Calls *calls, const char *unit, int signo, sd_bus_message_handler_t callback,
-              void *userdata, Call **ret) {
+int unit_kill(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, int signo,
+              sd_bus_message_handler_t callback, void *userdata, Call **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
         r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ssi", unit, "all", (int32_t) signo);
-        return r < 0 ? r : calls_add(calls, m, callback, userdata, ret);
+        return r < 0 ? r : calls_add(calls, owner, m, callback, userdata, ret);
 }
 
 int unit_reset_failed(sd_bus *bus, const char *unit) {
@@ -234,7 +234,7 @@ int unit_reset_failed(sd_bus *bus, const char *unit) {
         return r < 0 ? r : sd_bus_send(bus, m, NULL);
 }
 
-int unit_get_all(sd_bus *bus, Calls *calls, const char *unit, const char *interface,
+int unit_get_all(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, const char *interface,
                  sd_bus_message_handler_t callback, void *userdata, Call **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_free_ char *path = NULL;
@@ -246,7 +246,7 @@ int unit_get_all(sd_bus *bus, Calls *calls, const char *unit, const char *interf
                                                    "org.freedesktop.DBus.Properties", "GetAll");
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", interface);
-        return r < 0 ? r : calls_add(calls, m, callback, userdata, ret);
+        return r < 0 ? r : calls_add(calls, owner, m, callback, userdata, ret);
 }
 
 int unit_list_jobs(sd_bus *bus, sd_bus_message **ret, sd_bus_error *error) {

@@ -17,18 +17,18 @@ int unit_start(sd_bus *bus, Calls *calls, const Plan *plan, int stdin_fd, sd_bus
 
 /* Queues a stop job, whose removal says that no process of the unit is left. The reply is an error
  * (NoSuchUnit) if it is gone already. */
-int unit_stop(sd_bus *bus, Calls *calls, const char *unit, sd_bus_message_handler_t callback, void *userdata,
-              Call **ret);
+int unit_stop(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, sd_bus_message_handler_t callback,
+              void *userdata, Call **ret);
 
 /* Sends a signal to all processes of the unit but the relay, which passes SIGTERM on by ending in order. */
-int unit_kill(sd_bus *bus, Calls *calls, const char *unit, int signo, sd_bus_message_handler_t callback,
-              void *userdata, Call **ret);
+int unit_kill(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, int signo,
+              sd_bus_message_handler_t callback, void *userdata, Call **ret);
 
 /* Makes PID 1 forget a failed unit; nobody waits for it. */
 int unit_reset_failed(sd_bus *bus, const char *unit);
 
 /* Reads all properties of one interface of a unit that is loaded; the reply carries a{sv}. */
-int unit_get_all(sd_bus *bus, Calls *calls, const char *unit, const char *interface,
+int unit_get_all(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, const char *interface,
                  sd_bus_message_handler_t callback, void *userdata, Call **ret);
 
 /* The units of jobs that PID 1 knows: a(ssssssouso), as ListUnits(). Blocks: for the start of the daemon

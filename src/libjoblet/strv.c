@@ -20,6 +20,14 @@ size_t strv_length(char *const *l) {
         return n;
 }
 
+size_t strv_size(char *const *l) {
+        size_t size = 0;
+
+        for (char *const *s = l; s && *s; s++)
+                size += strlen(*s) + 1 + sizeof *s;
+        return size;
+}
+
 bool strv_contains(char *const *l, const char *s) {
         for (char *const *i = l; i && *i; i++)
                 if (strcmp(*i, s) == 0)
@@ -62,22 +70,56 @@ int strv_extendf(char ***l, const char *format, ...) {
 }
 
 int strv_copy(char *const *l, char ***ret) {
-        _cleanup_strv_free_ char **copy = NULL;
-        size_t n = strv_length(l);
+        _cleanup_(strv_builder_done) StrvBuilder b = {};
 
-        if (n > 0) {
-                copy = calloc(n + 1, sizeof(char*));
-                if (!copy)
-                        return -ENOMEM;
+        STRV_FOREACH(s, l) {
+                int r = strv_builder_consume(&b, strdup(*s));
+                if (r < 0)
+                        return r;
         }
-        for (size_t i = 0; i < n; i++) {
-                copy[i] = strdup(l[i]);
-                if (!copy[i])
-                        return -ENOMEM;
-        }
-
-        *ret = TAKE_PTR(copy);
+        *ret = strv_builder_take(&b);
         return 0;
+}
+
+int strv_builder_consume(StrvBuilder *b, char *s) {
+        if (!s)
+                return -ENOMEM;
+        if (b->n + 2 > b->n_allocated) {
+                size_t n = 2 * b->n_allocated + 8;
+                char **grown = reallocarray(b->l, n, sizeof *grown);
+
+                if (!grown) {
+                        free(s);
+                        return -ENOMEM;
+                }
+                b->l = grown;
+                b->n_allocated = n;
+        }
+        b->l[b->n++] = s;
+        b->l[b->n] = NULL;
+        return 0;
+}
+
+int strv_builder_extendf(StrvBuilder *b, const char *format, ...) {
+        char *s = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&s, format, ap);
+        va_end(ap);
+        return r < 0 ? -ENOMEM : strv_builder_consume(b, s);
+}
+
+char** strv_builder_take(StrvBuilder *b) {
+        char **l = b->l;
+
+        *b = (StrvBuilder) {};
+        return l;
+}
+
+void strv_builder_done(StrvBuilder *b) {
+        strv_free(strv_builder_take(b));
 }
 
 char* strv_join(char *const *l, const char *separator) {

@@ -57,6 +57,29 @@ static void test_copy(void **state) {
         assert_null(copy[2]);
 }
 
+static void test_builder(void **state) {
+        _cleanup_(strv_builder_done) StrvBuilder b = {};
+        char **l;
+
+        assert_null(strv_builder_take(&b));
+        for (int i = 0; i < 1000; i++)
+                assert_int_equal(strv_builder_extendf(&b, "%d", i), 0);
+        assert_int_equal(b.n, 1000);
+        assert_int_equal(strv_builder_consume(&b, NULL), -ENOMEM);
+        l = strv_builder_take(&b);
+        assert_int_equal(strv_length(l), 1000);
+        assert_string_equal(l[0], "0");
+        assert_string_equal(l[999], "999");
+        assert_int_equal(b.n, 0);
+        strv_free(l);
+        assert_int_equal(strv_builder_consume(&b, strdup("left behind")), 0);
+}
+
+static void test_size(void **state) {
+        assert_int_equal(strv_size(NULL), 0);
+        assert_int_equal(strv_size((char *[]) { (char*) "", (char*) "ab", NULL }), 4 + 2 * sizeof(char*));
+}
+
 static void test_join(void **state) {
         char *two[] = { (char[]) { "a" }, (char[]) { "b" }, NULL };
         char *one[] = { (char[]) { "a" }, NULL };
@@ -76,6 +99,8 @@ int main(void) {
                 cmocka_unit_test(test_extend),
                 cmocka_unit_test(test_consume),
                 cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_builder),
+                cmocka_unit_test(test_size),
                 cmocka_unit_test(test_join),
         };
 
