@@ -134,13 +134,13 @@ static int set_names(Plan *p, const Request *request, const Runtime *runtime, co
 
 /* Fields that journald adds to each line of the job; the job cannot forge them (LogExtraFields= in
  * systemd.exec(5)). */
-static int set_log_fields(Plan *p, const Runtime *runtime) {
+static int set_log_fields(Plan *p) {
         int r = 0;
 
         if (p->id)
                 r = strv_extendf(&p->log_fields, "JOBLET_JOB_ID=%llu", (unsigned long long) p->id);
-        if (r >= 0 && runtime)
-                r = strv_extendf(&p->log_fields, "JOBLET_RUNTIME=%s", runtime->name);
+        if (r >= 0 && p->runtime)
+                r = strv_extendf(&p->log_fields, "JOBLET_RUNTIME=%s", p->runtime);
         if (r >= 0)
                 r = strv_extendf(&p->log_fields, "JOBLET_OWNER_UID=%u", p->owner);
         return r;
@@ -210,7 +210,7 @@ int plan_new(const Request *request, const Runtime *runtime, const Policy *polic
         if (r >= 0)
                 r = copy_string(&p->workdir, request->workdir);
         if (r >= 0)
-                r = set_log_fields(p, runtime);
+                r = set_log_fields(p);
         if (r >= 0 && runtime)
                 r = set_cache(p, runtime->manifest);
         if (r >= 0)

@@ -153,7 +153,7 @@ test_job_tells_its_runtime() {
         assert_record "$id" runtime script:1.5-full
         assert_match "$(rnx status "$id")" 'Runtime: script:1.5-full'
         assert_match "$(rnx status --mounts "$id")" "$top/script/script-1.5-full/bin on /usr/local/bin"
-        assert_match "$(in_machine journalctl -q -o export -u "joblet-job-$id" _TRANSPORT=stdout)" 'JOBLET_RUNTIME=script-1.5-full'
+        assert_match "$(in_machine journalctl -q -o export -u "joblet-job-$id" _TRANSPORT=stdout)" 'JOBLET_RUNTIME=script:1.5-full'
 }
 
 test_seen_without_restart() {

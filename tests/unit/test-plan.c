@@ -145,7 +145,7 @@ static void test_names(void **state) {
         assert_string_equal(plan->runtime_digest, "d1gest");
         assert_non_null(strstr(plan->workspace, "/work/42"));
         assert_true(strv_contains(plan->log_fields, "JOBLET_JOB_ID=42"));
-        assert_true(strv_contains(plan->log_fields, "JOBLET_RUNTIME=python-3.11-ml"));
+        assert_true(strv_contains(plan->log_fields, "JOBLET_RUNTIME=python:3.11-ml"));
         assert_true(strv_contains(plan->log_fields, "JOBLET_OWNER_UID=1000"));
 }
 
@@ -366,7 +366,7 @@ static void test_properties(void **state) {
         assert_setting("Environment", NULL); /* any user can read it, as the command line: see launch.h */
         assert_setting("ExecStart", NULL);
         assert_setting("LogExtraFields",
-                       "JOBLET_JOB_ID=42\nJOBLET_RUNTIME=python-3.11-ml\nJOBLET_OWNER_UID=1000");
+                       "JOBLET_JOB_ID=42\nJOBLET_RUNTIME=python:3.11-ml\nJOBLET_OWNER_UID=1000");
         assert_setting("WorkingDirectory", NULL); /* the relay goes there */
         assert_setting("PrivateNetwork", "yes");
         assert_setting("IPAddressDeny", "any");
