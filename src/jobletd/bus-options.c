@@ -40,9 +40,29 @@ int bus_option_enter(sd_bus_message *m, const char *name, const char *signature,
         return sd_bus_message_enter_container(m, 'v', signature);
 }
 
+int bus_strings_read(sd_bus_message *m, const char *what, size_t max, char ***ret, sd_bus_error *error) {
+        _cleanup_(strv_builder_done) StrvBuilder b = {};
+        const char *s;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &s)) > 0) {
+                if (b.n >= max)
+                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: more than %zu words are not allowed", what, max);
+                r = strv_builder_consume(&b, strdup(s));
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        if (r < 0)
+                return r;
+        *ret = strv_builder_take(&b);
+        return 0;
+}
+
 typedef struct Table {
         const BusOption *options;
         size_t n;
+        uint64_t seen; /* a bit for each */
 } Table;
 
 /* "A, B or C", of a table that is not empty. */
@@ -74,7 +94,7 @@ static int refuse_unknown(const Table *t, const char *name, sd_bus_error *error)
 }
 
 static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error) {
-        const Table *t = userdata;
+        Table *t = userdata;
         int r;
 
         for (size_t i = 0; i < t->n; i++) {
@@ -82,13 +102,13 @@ static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_b
 
                 if (strcmp(o->name, name) != 0)
                         continue;
+                if (t->seen & UINT64_C(1) << i)
+                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: it was given twice", name);
+                t->seen |= UINT64_C(1) << i;
                 r = bus_option_enter(m, name, o->signature, error);
-                if (r >= 0 && strcmp(o->signature, "as") == 0) {
-                        char ***strings = o->value;
-
-                        *strings = strv_free(*strings); /* it may be given twice */
-                        r = sd_bus_message_read_strv(m, strings);
-                } else if (r >= 0)
+                if (r >= 0 && strcmp(o->signature, "as") == 0)
+                        r = bus_strings_read(m, name, BUS_OPTION_STRINGS_MAX, o->value, error);
+                else if (r >= 0)
                         r = sd_bus_message_read_basic(m, o->signature[0], o->value);
                 return r < 0 ? r : sd_bus_message_exit_container(m);
         }
@@ -96,5 +116,5 @@ static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_b
 }
 
 int bus_options_read(sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error) {
-        return bus_dictionary_read(m, read_option, &(Table) { options, n_options }, error);
+        return bus_dictionary_read(m, read_option, &(Table) { options, n_options, 0 }, error);
 }

@@ -14,6 +14,13 @@ int bus_dictionary_read(sd_bus_message *m, BusEntryFunction function, void *user
 /* Enters the variant, or refuses one that holds another type. sd_bus_message_exit_container() leaves it. */
 int bus_option_enter(sd_bus_message *m, const char *name, const char *signature, sd_bus_error *error);
 
+/* Reads an array of strings, of at most so many, into a vector that the caller frees. Returns 0, or a negative errno,
+ * with error set if it is the caller's. Unlike sd_bus_message_read_strv(), in some versions, it takes time that grows
+ * with their number only. */
+int bus_strings_read(sd_bus_message *m, const char *what, size_t max, char ***ret, sd_bus_error *error);
+
+#define BUS_OPTION_STRINGS_MAX 64U
+
 /* An option and where its value goes. By signature: "b" and "h" int, "u" uint32_t, "t" uint64_t, "s"
  * const char* that belongs to the message, "as" char** that the caller frees. */
 typedef struct BusOption {

@@ -436,7 +436,7 @@ static size_t object_size(const Record *r) {
 /* Everybody sees the own jobs, root sees all: the newest, as many as fit into one message. */
 static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
                           sd_bus_error *error) {
-        _cleanup_strv_free_ char **paths = NULL;
+        _cleanup_(strv_builder_done) StrvBuilder paths = {};
         sd_bus_message *message = sd_bus_get_current_message(bus);
         Manager *m = userdata;
         size_t size = 0;
@@ -451,11 +451,11 @@ static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char 
                 if (uid != 0 && record->owner != uid)
                         continue;
                 size += object_size(record);
-                r = strv_extendf(&paths, JOB_PREFIX "/%" PRIu64, record->id);
+                r = strv_builder_extendf(&paths, JOB_PREFIX "/%" PRIu64, record->id);
         }
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(paths);
+        *ret = strv_builder_take(&paths);
         return 0;
 }
 

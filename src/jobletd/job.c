@@ -99,6 +99,7 @@ void job_drop_start(Job *j) {
         j->live->plan = plan_free(j->live->plan);
         relay_go_done(&j->live->go);
         j->live->go = RELAY_GO_NULL;
+        j->live->size = place_free(j->live->size);
 }
 
 Job* job_free(Job *j) {

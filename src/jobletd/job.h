@@ -34,11 +34,12 @@ typedef enum JobPhase {
 /* What there is of a job until it is settled, beside its record. */
 typedef struct JobLive {
         char *unit;
-        Place *place, *size; /* among the jobs that live, and what those need */
+        Place *place; /* among the jobs that live */
 
         /* While it starts */
         Plan *plan;
         RelayGo go;          /* descriptors of the client's, handed to the relay */
+        Place *size;         /* of the command that is kept */
         Place *start;        /* among the starts; until the relay has said hello */
         char *start_job;     /* object path of the start job of PID 1 */
         sd_bus_message *run; /* the call that submitted it, unanswered */

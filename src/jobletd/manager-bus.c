@@ -16,7 +16,9 @@
 #include "property.h"
 #include "shell-quote.h"
 #include "strv.h"
+#include "text.h"
 
+#define DETAIL_SIZE_MAX 256U
 #define LIST_JOBS_MAX 20000U /* of at most 1.2 KiB each: dbus-daemon ends a connection that sends 32 MiB at once */
 
 static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *error) {
@@ -62,8 +64,8 @@ static int make_plan(Manager *m, const Request *request, PlanSubject subject, Pl
 }
 
 /* Whether one job more is allowed. */
-static int check_limits(Manager *m, const Request *request, uid_t owner, sd_bus_error *error) {
-        _cleanup_(place_freep) Place *place = NULL, *size = NULL;
+static int check_limits(Manager *m, uid_t owner, sd_bus_error *error) {
+        _cleanup_(place_freep) Place *place = NULL;
         int r;
 
         r = share_take(m->live, owner, 1, &place);
@@ -73,13 +75,20 @@ static int check_limits(Manager *m, const Request *request, uid_t owner, sd_bus_
         if (r == -EBUSY)
                 return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "%" PRIu64 " jobs run on this host, more are not allowed; wait for some to end",
                                          share_held(m->live));
-        if (r < 0)
-                return r;
-        r = share_take(m->live_size, owner, strv_size(request->command), &size);
+        return r;
+}
+
+static size_t request_size(const Request *request) {
+        return strv_size(request->command) + strv_size(request->environment);
+}
+
+static int take_size(Manager *m, const Request *request, uid_t owner, Place **ret, sd_bus_error *error) {
+        int r = share_take(m->sizes, owner, request_size(request), ret);
+
         if (r == -EDQUOT || r == -EBUSY)
-                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
-                                        r == -EDQUOT ? "the command lines of your running jobs are too long together; wait for some to end, or put long data into files" :
-                                        "the command lines of all running jobs are too long together; wait for some to end");
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "the commands and variables of jobs %sthat wait for their start are too many already; try again later",
+                                         r == -EDQUOT ? "of yours " : "");
         return r;
 }
 
@@ -88,11 +97,14 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_(job_freep) Job *j = NULL;
+        _cleanup_(place_freep) Place *size = NULL;
         PlanSubject subject = { .id = m->last_id + 1, .owner = owner };
         bool attached = go->stdout_fd >= 0 || go->stderr_fd >= 0 || go->control_fd >= 0;
         int r;
 
         r = make_plan(m, request, subject, &plan, error);
+        if (r >= 0)
+                r = take_size(m, request, owner, &size, error);
         if (r >= 0)
                 r = manager_allocate_id(m, &subject.id);
         if (r >= 0)
@@ -102,6 +114,7 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         if (r < 0)
                 return r;
         TAKE_PTR(record);
+        j->live->size = TAKE_PTR(size);
 
         go->workdir = strdup(plan->workdir);
         go->upload_max = m->settings.upload_max;
@@ -115,6 +128,21 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         TAKE_PTR(plan);
         TAKE_PTR(j);
         return 1;
+}
+
+/* A person may be shown this in a question, and an administrator's rules may look at it. */
+static int authorize_run(Manager *m, sd_bus_message *message, const Request *request, sd_bus_error *error) {
+        _cleanup_free_ char *command = text_for_message(request->command[0], DETAIL_SIZE_MAX),
+                            *runtime = text_for_message(request->runtime ?: "", DETAIL_SIZE_MAX);
+        const char *const details[] = { "command", command, "runtime", runtime, NULL };
+        int r;
+
+        if (!command || !runtime)
+                return -ENOMEM;
+        r = authority_check_large(m->authority, message, request_size(request), ACTION_RUN, details, error);
+        if (r > 0 && request->network == NETWORK_HOST)
+                r = authority_check_large(m->authority, message, request_size(request), ACTION_USE_HOST_NETWORK, details, error);
+        return r;
 }
 
 static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -131,11 +159,7 @@ static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *err
         r = authority_sender_uid(m->authority, message, &owner);
         if (r < 0)
                 return r;
-        r = authority_check(m->authority, message, ACTION_RUN,
-                            (const char *const []) { "command", request->command[0], "runtime", request->runtime ?: "", NULL }, error);
-        if (r > 0 && request->network == NETWORK_HOST)
-                r = authority_check(m->authority, message, ACTION_USE_HOST_NETWORK,
-                                    (const char *const []) { "command", request->command[0], NULL }, error);
+        r = authorize_run(m, message, request, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -143,7 +167,7 @@ static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *err
         j = request->request_id ? manager_find_request(m, owner, request->request_id) : NULL;
         if (j)
                 return job_repeat(j, message);
-        r = check_limits(m, request, owner, error);
+        r = check_limits(m, owner, error);
         return r < 0 ? r : submit(m, request, &go, owner, message, error);
 }
 
@@ -162,7 +186,7 @@ static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = authority_sender_uid(m->authority, message, &owner);
         if (r < 0)
                 return r;
-        r = authority_check(m->authority, message, ACTION_RUN, NULL, error);
+        r = authority_check_large(m->authority, message, request_size(request), ACTION_RUN, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 

@@ -13,7 +13,6 @@
 #include "job.h"
 #include "log.h"
 #include "runtime-life.h"
-#include "strv.h"
 #include "unit.h"
 
 #define ID_RESERVE 256U /* how many ids are reserved ahead on disk */
@@ -118,21 +117,13 @@ Job* manager_find_request(Manager *m, uid_t owner, const char *request_id) {
         return NULL;
 }
 
-/* Whether there is room for it was asked before it was accepted; see check_limits(). */
-static int take_places(Manager *m, Job *j) {
-        uid_t owner = j->record->owner;
-        int r;
-
-        r = share_take_over(m->live, owner, 1, &j->live->place);
-        return r < 0 ? r : share_take_over(m->live_size, owner, strv_size(j->record->command), &j->live->size);
-}
-
 int manager_add_job(Manager *m, Job *j) {
         size_t i = find_position(m, j->record->id);
         Job **larger;
         int r;
 
-        r = job_is_live(j) ? take_places(m, j) : 0;
+        /* Whether there is room for it was asked before it was accepted; see check_limits() */
+        r = job_is_live(j) ? share_take_over(m->live, j->record->owner, 1, &j->live->place) : 0;
         if (r < 0)
                 return r;
         larger = reallocarray(m->jobs, m->n_jobs + 1, sizeof *larger);
@@ -271,7 +262,7 @@ static int make_shares(Manager *m) {
 
         r = share_new(&(ShareLimits) { JOBS_LIVE_MAX, JOBS_LIVE_PER_OWNER_MAX, 0 }, &m->live);
         if (r >= 0)
-                r = share_new(&(ShareLimits) { JOBS_SIZE_MAX, JOBS_SIZE_PER_OWNER_MAX, 0 }, &m->live_size);
+                r = share_new(&(ShareLimits) { JOBS_SIZE_MAX, JOBS_SIZE_PER_OWNER_MAX, 0 }, &m->sizes);
         if (r >= 0)
                 r = share_new(&(ShareLimits) { starts, starts - 1, JOBS_LIVE_MAX }, &m->starts);
         return r;
@@ -321,7 +312,7 @@ Manager* manager_free(Manager *m) {
         children_free();
         calls_free(m->calls);
         share_free(m->starts);
-        share_free(m->live_size);
+        share_free(m->sizes);
         share_free(m->live);
         authority_free(m->authority);
         sd_bus_flush_close_unref(m->bus);

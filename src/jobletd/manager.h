@@ -19,8 +19,8 @@ typedef struct Job Job;
 
 #define JOBS_LIVE_MAX 3000U           /* below the 4096 streams that journald serves up to systemd 257, with two per job in mind: see LIVE_PER_OWNER_MAX */
 #define JOBS_LIVE_PER_OWNER_MAX 1000U
-#define JOBS_SIZE_MAX (384U << 20)          /* bytes: the daemon keeps the commands of jobs that live */
-#define JOBS_SIZE_PER_OWNER_MAX (96U << 20)
+#define JOBS_SIZE_MAX (256U << 20) /* bytes of commands and environments of jobs that wait for their start */
+#define JOBS_SIZE_PER_OWNER_MAX (64U << 20)
 
 typedef struct Manager {
         sd_event *event;
@@ -28,7 +28,7 @@ typedef struct Manager {
         Authority *authority;
         Calls *calls;
         Share *live;      /* jobs that are not settled yet */
-        Share *live_size; /* what is kept of them: bytes of commands and environments */
+        Share *sizes;     /* bytes of the commands and environments that are kept until the command runs */
         Share *starts;    /* units that PID 1 sets up */
         Store *store;
 

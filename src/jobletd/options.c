@@ -50,14 +50,12 @@ static int refuse(sd_bus_error *error, const char *sentence) {
 }
 
 /* Descriptors belong to the message: what outlives it is a copy. */
-static int read_fd(sd_bus_message *m, const struct Option *o, RelayGo *go, sd_bus_error *error) {
+static int read_fd(sd_bus_message *m, const struct Option *o, RelayGo *go) {
         int *field = (int*) ((char*) go + o->fd), fd, r;
 
         r = sd_bus_message_read(m, "h", &fd);
         if (r < 0)
                 return r;
-        if (*field >= 0)
-                return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: it was given twice", o->name);
         *field = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return *field < 0 ? -errno : 0;
 }
@@ -75,7 +73,7 @@ static int read_value(sd_bus_message *m, const struct Option *o, Request *reques
                 return r < 0 ? r : o->set_string(request, s, reterr);
         }
         if (o->set_strings) {
-                r = sd_bus_message_read_strv(m, &strings);
+                r = bus_strings_read(m, o->name, REQUEST_WORDS_MAX, &strings, error);
                 return r < 0 ? r : o->set_strings(request, strings, reterr);
         }
         if (o->set_uint64) {
@@ -92,23 +90,27 @@ static int read_value(sd_bus_message *m, const struct Option *o, Request *reques
         }
         if (!go)
                 return refuse(error, "descriptors are of no use here");
-        return read_fd(m, o, go, error);
+        return read_fd(m, o, go);
 }
 
 /* What the options are read into. */
 typedef struct Target {
         Request *request;
         RelayGo *go;
+        uint64_t seen; /* a bit for each option */
 } Target;
 
 static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *sentence = NULL;
-        const Target *target = userdata;
+        Target *target = userdata;
         int r;
 
         for (const struct Option *o = options; o < options + ELEMENTSOF(options); o++) {
                 if (strcmp(o->name, name) != 0)
                         continue;
+                if (target->seen & UINT64_C(1) << (o - options))
+                        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: it was given twice", name);
+                target->seen |= UINT64_C(1) << (o - options);
                 r = bus_option_enter(m, name, o->signature, error);
                 if (r >= 0)
                         r = read_value(m, o, target->request, target->go, &sentence, error);
@@ -124,13 +126,13 @@ static int read_all(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_err
         _cleanup_free_ char *sentence = NULL;
         int r;
 
-        r = sd_bus_message_read_strv(m, &command);
+        r = bus_strings_read(m, "the command", REQUEST_WORDS_MAX, &command, error);
         if (r < 0)
                 return r;
         r = request_set_command(request, command, &sentence);
         if (r < 0)
                 return sentence ? refuse(error, sentence) : r;
-        return bus_dictionary_read(m, read_option, &(Target) { request, go }, error);
+        return bus_dictionary_read(m, read_option, &(Target) { request, go, 0 }, error);
 }
 
 int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, RelayGo *ret_go,

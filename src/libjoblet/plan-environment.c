@@ -4,44 +4,82 @@
  * with the suffix _PREPEND goes before the value that the variable has so far, as PATH_PREPEND does in
  * runtime.yml(5). */
 
+#include <search.h>
 #include <string.h>
 
 #include "plan.h"
 #include "strv.h"
+#include "text.h"
 
 #define PREPEND_SUFFIX "_PREPEND"
+#define OWN_VARIABLES_MAX 4U /* see set_own() */
 
-static char** find(char **environment, const char *name, size_t n) {
-        STRV_FOREACH(e, environment)
-                if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-                        return e;
-        return NULL;
+/* Up to the equals sign: of assignments, by their addresses. */
+static int compare_names(const void *a, const void *b) {
+        const char *x = *(const char *const *) a, *y = *(const char *const *) b;
+        size_t n = strcspn(x, "="), m = strcspn(y, "=");
+        int r = memcmp(x, y, n < m ? n : m);
+
+        return r ?: (n > m) - (n < m);
 }
 
-static int set(char ***environment, const char *name, size_t n, const char *value) {
-        char **old = find(*environment, name, n), *assignment;
+/* The variables so far, in the order in which they came, and a tree to find them by name: a caller may set
+ * thousands. */
+typedef struct Variables {
+        char **list; /* has room for all that can come */
+        size_t n;
+        void *tree;  /* of pointers into list */
+} Variables;
 
-        if (asprintf(&assignment, "%.*s=%s", (int) n, name, value) < 0)
-                return -ENOMEM;
-        if (!old)
-                return strv_consume(environment, assignment);
-        free(*old);
-        *old = assignment;
-        return 0;
+static void variables_done(Variables *v) {
+        while (v->tree)
+                tdelete(*(void**) v->tree, &v->tree, compare_names);
+        strv_free(v->list);
 }
 
-static int prepend(char ***environment, const char *name, size_t n, const char *value) {
-        _cleanup_free_ char *joined = NULL;
-        char **old = find(*environment, name, n);
-        const char *rest = old ? *old + n + 1 : "";
+static char** find(const Variables *v, const char *name) {
+        void *node = tfind(&name, &v->tree, compare_names);
 
-        if (asprintf(&joined, "%s%s%s", value, *rest ? ":" : "", rest) < 0)
+        return node ? *(char***) node : NULL;
+}
+
+/* Takes ownership of the assignment. */
+static int set(Variables *v, char *assignment) {
+        char **old;
+
+        if (!assignment)
                 return -ENOMEM;
-        return set(environment, name, n, joined);
+        old = find(v, assignment);
+        if (old) {
+                free(*old);
+                *old = assignment;
+                return 0;
+        }
+        v->list[v->n++] = assignment;
+        return tsearch(v->list + v->n - 1, &v->tree, compare_names) ? 0 : -ENOMEM;
+}
+
+/* NAME_PREPEND=value, of which the name has n bytes. */
+static int prepend(Variables *v, const char *entry, size_t n, const char *value, char **reterr) {
+        _cleanup_free_ char *name = NULL;
+        const char *rest = "";
+        char **old, *joined;
+
+        if (asprintf(&name, "%.*s=", (int) n, entry) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        old = find(v, name);
+        if (old)
+                rest = *old + n + 1;
+        if (n + strlen(value) + strlen(rest) + strlen("=:") >= REQUEST_WORD_MAX)
+                return message_set(reterr, -EINVAL, "the variable %.*s would be too long, with all that is put before its value; Linux takes no more than %u bytes",
+                                   (int) n, entry, REQUEST_WORD_MAX - 1);
+        return set(v, asprintf(&joined, "%s%s%s%s", name, value, *rest ? ":" : "", rest) < 0 ? NULL : joined);
 }
 
 /* What a manifest says with the suffix is no variable of that name; what a user gives is one all the same. */
-static int merge(char ***environment, char *const *assignments, bool keep_prepend) {
+static int merge(Variables *v, char *const *assignments, bool keep_prepend, char **reterr) {
         STRV_FOREACH(a, assignments) {
                 const char *equals = strchr(*a, '=');
                 size_t n, s = strlen(PREPEND_SUFFIX);
@@ -53,16 +91,36 @@ static int merge(char ***environment, char *const *assignments, bool keep_prepen
                 n = (size_t) (equals - *a);
                 is_prepend = n > s && memcmp(equals - s, PREPEND_SUFFIX, s) == 0;
                 if (is_prepend)
-                        r = prepend(environment, *a, n - s, equals + 1);
+                        r = prepend(v, *a, n - s, equals + 1, reterr);
                 if (r >= 0 && (keep_prepend || !is_prepend))
-                        r = set(environment, *a, n, equals + 1);
+                        r = set(v, strdup(*a));
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime) {
+static int setf(Variables *v, const char *name, const char *value) {
+        char *assignment;
+
+        return set(v, asprintf(&assignment, "%s=%s", name, value) < 0 ? NULL : assignment);
+}
+
+static int set_own(Variables *v, const Plan *p, const Runtime *runtime) {
+        _cleanup_free_ char *id = NULL;
+        int r;
+
+        r = setf(v, "USER", p->user);
+        if (r >= 0)
+                r = setf(v, "LOGNAME", p->user);
+        if (r >= 0 && p->id != 0)
+                r = asprintf(&id, "%llu", (unsigned long long) p->id) < 0 ? -ENOMEM : setf(v, "JOBLET_JOB_ID", id);
+        if (r >= 0 && runtime)
+                r = setf(v, "JOBLET_RUNTIME", runtime->name);
+        return r;
+}
+
+int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime, char **reterr) {
         static const char *const base[] = {
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "HOME=/work",
@@ -70,20 +128,22 @@ int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime
                 "LANG=C.UTF-8",
                 NULL,
         };
+        char **of_runtime = runtime ? runtime->manifest->environment : NULL;
+        _cleanup_(variables_done) Variables v = {};
         int r;
 
-        r = merge(&p->environment, (char *const *) base, false);
+        v.list = calloc(ELEMENTSOF(base) + OWN_VARIABLES_MAX + strv_length(of_runtime) + 2 * strv_length(request->environment), sizeof *v.list);
+        if (!v.list)
+                return -ENOMEM;
+        r = merge(&v, (char *const *) base, false, reterr);
         if (r >= 0)
-                r = strv_extendf(&p->environment, "USER=%s", p->user);
+                r = set_own(&v, p, runtime);
         if (r >= 0)
-                r = strv_extendf(&p->environment, "LOGNAME=%s", p->user);
-        if (r >= 0 && p->id != 0)
-                r = strv_extendf(&p->environment, "JOBLET_JOB_ID=%llu", (unsigned long long) p->id);
-        if (r >= 0 && runtime)
-                r = strv_extendf(&p->environment, "JOBLET_RUNTIME=%s", runtime->name);
-        if (r >= 0 && runtime)
-                r = merge(&p->environment, runtime->manifest->environment, false);
+                r = merge(&v, of_runtime, false, reterr);
         if (r >= 0)
-                r = merge(&p->environment, request->environment, true);
-        return r;
+                r = merge(&v, request->environment, true, reterr);
+        if (r < 0)
+                return r;
+        p->environment = TAKE_PTR(v.list);
+        return 0;
 }

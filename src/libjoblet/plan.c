@@ -214,7 +214,7 @@ int plan_new(const Request *request, const Runtime *runtime, const Policy *polic
         if (r >= 0 && runtime)
                 r = set_cache(p, runtime->manifest);
         if (r >= 0)
-                r = plan_add_environment(p, request, runtime);
+                r = plan_add_environment(p, request, runtime, reterr);
         if (r >= 0)
                 r = plan_add_mounts(p, runtime, policy);
         if (r < 0)

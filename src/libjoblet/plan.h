@@ -104,4 +104,4 @@ DEFINE_CLEANUP(Plan*, plan_free);
 
 /* The parts of plan_new(), each in a file of its own. */
 int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy);
-int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime);
+int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime, char **reterr);

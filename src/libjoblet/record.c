@@ -148,8 +148,8 @@ static char* cut(const char *s, size_t size) {
 
 /* As much of a command as fits, ending in "..." where something was left out. */
 static int cut_command(char *const *command, size_t size_max, size_t words_max, char ***ret) {
-        _cleanup_strv_free_ char **words = calloc(strv_length(command) + 1, sizeof(char*));
-        size_t n = 0;
+        size_t length = strv_length(command), n = 0;
+        _cleanup_strv_free_ char **words = calloc((length < words_max ? length : words_max) + 2, sizeof(char*));
 
         if (!words)
                 return -ENOMEM;
@@ -184,7 +184,7 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
         r->timeout_usec = plan->timeout_usec;
         r->submitted_usec = now_usec;
 
-        q = cut_command(plan->command, RECORD_COMMAND_MAX, SIZE_MAX, &r->command);
+        q = cut_command(plan->command, RECORD_COMMAND_MAX, RECORD_WORDS_MAX, &r->command);
         if (q >= 0)
                 q = copy_string(&r->name, request->name);
         if (q >= 0)
@@ -357,7 +357,8 @@ static int parse_enum(int value, void *field) {
         return 0;
 }
 
-static int parse_field(const char *value, FieldType type, void *field) {
+/* list: what is collected of a field that has a line for each string. */
+static int parse_field(const char *value, FieldType type, void *field, StrvBuilder *list) {
         _cleanup_free_ char *s = NULL;
         uint64_t n = 0;
         int q;
@@ -367,7 +368,7 @@ static int parse_field(const char *value, FieldType type, void *field) {
                 return parse_string(value, field);
         case FIELD_STRINGS:
                 q = parse_string(value, &s);
-                return q < 0 ? q : strv_consume(field, TAKE_PTR(s));
+                return q < 0 ? q : strv_builder_consume(list, TAKE_PTR(s));
         case FIELD_UINT64:
                 return parse_number(value, UINT64_MAX, field);
         case FIELD_UINT32:
@@ -390,43 +391,55 @@ static int parse_field(const char *value, FieldType type, void *field) {
         return -EBADMSG;
 }
 
-static int parse_line(Record *r, const char *key, const char *value) {
+static int parse_line(Record *r, StrvBuilder *lists, const char *key, const char *value) {
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 if (strcmp(fields[i].key, key) == 0)
-                        return parse_field(value, fields[i].type, (char*) r + fields[i].offset);
+                        return parse_field(value, fields[i].type, (char*) r + fields[i].offset, lists + i);
         return 0; /* of a newer version */
 }
 
-int record_parse(const char *text, bool whole, Record **ret) {
-        _cleanup_(record_freep) Record *r = record_init();
-        _cleanup_free_ char *copy = strdup(text);
-        char *rest = copy, *line;
+static int parse_lines(Record *r, StrvBuilder *lists, char *text) {
+        char *line;
 
-        if (!r || !copy)
-                return -ENOMEM;
-        while ((line = strsep(&rest, "\n"))) {
+        while ((line = strsep(&text, "\n"))) {
                 char *equals = strchr(line, '=');
                 int q;
 
-                if (strcmp(line, "END") == 0) {
-                        if (r->id == 0 || !r->command)
-                                return -EBADMSG;
-                        q = !whole ? record_make_brief(r) : 0;
-                        if (q < 0)
-                                return q;
-                        *ret = TAKE_PTR(r);
+                if (strcmp(line, "END") == 0)
                         return 0;
-                }
                 if (line[0] == '#' || line[0] == 0)
                         continue;
                 if (!equals)
                         return -EBADMSG;
                 *equals = 0;
-                q = parse_line(r, line, equals + 1);
+                q = parse_line(r, lists, line, equals + 1);
                 if (q < 0)
                         return q;
         }
         return -EBADMSG; /* cut off */
+}
+
+int record_parse(const char *text, bool whole, Record **ret) {
+        _cleanup_(record_freep) Record *r = record_init();
+        _cleanup_free_ char *copy = strdup(text);
+        StrvBuilder lists[ELEMENTSOF(fields)] = {};
+        int q;
+
+        if (!r || !copy)
+                return -ENOMEM;
+        q = parse_lines(r, lists, copy);
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                if (fields[i].type == FIELD_STRINGS)
+                        *(char***) ((char*) r + fields[i].offset) = strv_builder_take(lists + i);
+        if (q < 0)
+                return q;
+        if (r->id == 0 || !r->command)
+                return -EBADMSG;
+        q = !whole ? record_make_brief(r) : 0;
+        if (q < 0)
+                return q;
+        *ret = TAKE_PTR(r);
+        return 0;
 }
 
 static int file_name(uint64_t id, char **ret) {

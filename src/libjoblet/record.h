@@ -49,6 +49,7 @@ static inline bool job_state_is_final(JobState s) {
 }
 
 #define RECORD_COMMAND_MAX (128U * 1024U) /* bytes of a command that are kept */
+#define RECORD_WORDS_MAX (32U * 1024U)    /* and words of it */
 #define RECORD_BRIEF_COMMAND_MAX 200U     /* and that lists show */
 #define RECORD_BRIEF_WORDS_MAX 32U        /* and words of it */
 #define RECORD_MOUNTS_MAX (256U * 1024U) /* bytes: a runtime may have thousands, those that come last are left out then */

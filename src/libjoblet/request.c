@@ -85,7 +85,7 @@ static int refuse_word(char **reterr, size_t size, const char *where) {
 }
 
 int request_set_command(Request *r, char *const *command, char **reterr) {
-        size_t size = 0;
+        size_t size = 0, words = 0;
         char **copy = NULL;
         int q;
 
@@ -100,7 +100,11 @@ int request_set_command(Request *r, char *const *command, char **reterr) {
                 if (n >= REQUEST_WORD_MAX)
                         return refuse_word(reterr, n, "a word of the command");
                 size += n + 1;
+                words++;
         }
+        if (words > REQUEST_WORDS_MAX)
+                return message_set(reterr, -EINVAL, "the command has %zu words, at most %u are allowed; put long data into a file and use --upload",
+                                   words, REQUEST_WORDS_MAX);
         if (size > REQUEST_COMMAND_MAX)
                 return message_set(reterr, -EINVAL, "the command is %zu bytes long, at most %u are allowed; put long data into a file and use --upload",
                               size, REQUEST_COMMAND_MAX);
@@ -209,7 +213,7 @@ static int refuse_variable(char **reterr, const char *assignment, const char *pr
 }
 
 int request_set_environment(Request *r, char *const *assignments, char **reterr) {
-        size_t size = 0;
+        size_t size = 0, n = 0;
         char **copy = NULL;
         int q;
 
@@ -219,7 +223,11 @@ int request_set_environment(Request *r, char *const *assignments, char **reterr)
                 if (problem)
                         return refuse_variable(reterr, *s, problem);
                 size += strlen(*s) + 1;
+                n++;
         }
+        if (n > REQUEST_VARIABLES_MAX)
+                return message_set(reterr, -EINVAL, "--env: %zu variables are too many, at most %u are allowed; put long data into a file and use --upload",
+                                   n, REQUEST_VARIABLES_MAX);
         if (size > REQUEST_ENVIRONMENT_MAX)
                 return message_set(reterr, -EINVAL, "--env: the environment is %zu bytes long, at most %u are allowed; put long data into a file and use --upload",
                               size, REQUEST_ENVIRONMENT_MAX);

@@ -117,7 +117,7 @@ int property_to_settings(const Property *property, const Plan *p, char ***ret) {
 }
 
 /* systemd-run expands variables in the command line, unless each $ is doubled (systemd.service(5)). */
-static int append_command(char ***argv, char *const *command) {
+static int append_command(StrvBuilder *argv, char *const *command) {
         STRV_FOREACH(word, command) {
                 char *doubled = malloc(2 * strlen(*word) + 1), *t = doubled;
                 int r;
@@ -130,44 +130,45 @@ static int append_command(char ***argv, char *const *command) {
                         *t++ = *s;
                 }
                 *t = 0;
-                r = strv_consume(argv, doubled);
+                r = strv_builder_consume(argv, doubled);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-static int append_property(char ***argv, const Property *property, const Plan *p) {
+static int append_property(StrvBuilder *argv, const Property *property, const Plan *p) {
         _cleanup_strv_free_ char **settings = NULL;
         int r;
 
         r = property_to_settings(property, p, &settings);
         STRV_FOREACH(s, settings)
                 if (r >= 0)
-                        r = strv_extendf(argv, "--property=%s=%s", property->setting ?: property->name, *s);
+                        r = strv_builder_extendf(argv, "--property=%s=%s", property->setting ?: property->name, *s);
         return r;
 }
 
 int plan_to_systemd_run(const Plan *p, char ***ret) {
-        _cleanup_strv_free_ char **argv = NULL;
+        static const char *const head[] = { "systemd-run", "--quiet", "--pipe", "--wait", "--collect" };
+        _cleanup_(strv_builder_done) StrvBuilder argv = {};
         _cleanup_free_ Property *properties = NULL;
         size_t n = 0;
         int r;
 
-        r = strv_copy((char *[]) { (char*) "systemd-run", (char*) "--quiet", (char*) "--pipe", (char*) "--wait", (char*) "--collect", NULL }, &argv);
-        if (r >= 0)
-                r = properties_of_plan(p, &properties, &n);
+        r = properties_of_plan(p, &properties, &n);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(head); i++)
+                r = strv_builder_consume(&argv, strdup(head[i]));
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = append_property(&argv, properties + i, p);
         STRV_FOREACH(e, p->environment)
                 if (r >= 0)
-                        r = strv_extendf(&argv, "--setenv=%s", *e);
+                        r = strv_builder_extendf(&argv, "--setenv=%s", *e);
         if (r >= 0)
-                r = strv_extend(&argv, "--");
+                r = strv_builder_consume(&argv, strdup("--"));
         if (r >= 0)
                 r = append_command(&argv, p->command);
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(argv);
+        *ret = strv_builder_take(&argv);
         return 0;
 }

@@ -111,6 +111,24 @@ static void test_shell_modes(void **state) {
         assert_refused(request_set_shell(request, "bash", &message), "--shell: 'bash'", "auto, yes and no");
 }
 
+/* Each counts, however small: they are copied, recorded and sent on. */
+static void test_words(void **state) {
+        static char *words[REQUEST_WORDS_MAX + 2], *variables[REQUEST_VARIABLES_MAX + 2];
+
+        for (size_t i = 0; i < REQUEST_WORDS_MAX; i++)
+                words[i] = (char*) (i == 0 ? "true" : "");
+        assert_int_equal(request_set_command(request, words, &message), 0);
+        assert_int_equal(strv_length(request->command), REQUEST_WORDS_MAX);
+        words[REQUEST_WORDS_MAX] = (char*) "";
+        assert_refused(request_set_command(request, words, &message), "the command", "words");
+
+        for (size_t i = 0; i < REQUEST_VARIABLES_MAX; i++)
+                variables[i] = (char*) "A=";
+        assert_int_equal(request_set_environment(request, variables, &message), 0);
+        variables[REQUEST_VARIABLES_MAX] = (char*) "A=";
+        assert_refused(request_set_environment(request, variables, &message), "--env", "variables");
+}
+
 static void test_name(void **state) {
         static const char *const good[] = { "a", "A-b_c.d+e@f:1", "0123456789012345678901234567890123456789012345678901234567890123" };
         static const char *const bad[] = { "", "-a", "a b", "a/b", "a\n", "ä", "01234567890123456789012345678901234567890123456789012345678901234" };
@@ -287,6 +305,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_command, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_shell_modes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_words, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_runtime, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
