@@ -313,11 +313,11 @@ static int method_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (!job_is_live(j) || job_state_is_final(j->record->state))
+        if (job_has_ended(j))
                 return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " has ended already",
                                          j->record->id);
-        r = job_stop(j);
-        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+        job_stop(j);
+        return sd_bus_reply_method_return(m, NULL);
 }
 
 static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {

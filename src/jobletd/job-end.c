@@ -87,21 +87,16 @@ static void job_drop(Job *j) {
                 (void) sd_bus_reply_method_errno(run, r, NULL);
 }
 
-static bool was_never_started(const Job *j, const Ending *e) {
-        return j->live->resumed && j->record->state == JOB_INITIALIZING && !e->outcome &&
-               (!e->unit_result || strcmp(e->unit_result, "success") == 0 ||
-                e->unit_exit_status == RELAY_EXIT_NOT_BEGUN);
-}
-
 /* The end of a job whose unit has come to rest, with all that can be known. */
 static void conclude(Job *j, const Ending *ending) {
-        bool dropped = was_never_started(j, ending);
+        bool dropped = j->live->resumed && record_was_never_begun(j->record, ending);
         int r;
 
         r = record_conclude(j->record, ending);
         if (r < 0)
                 log_error_errno(r, "Failed to conclude job %" PRIu64 ": %m", j->record->id);
-        if (j->live->was_failed) {
+        /* Whatever the outcome says: its time may have been up, or a stop too slow, at the same moment */
+        if (j->live->unit_is_loaded) {
                 r = unit_reset_failed(j->manager->bus, j->live->unit);
                 if (r < 0)
                         log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->live->unit);
@@ -112,52 +107,43 @@ static void conclude(Job *j, const Ending *ending) {
                 job_settle(j);
 }
 
-/* Before there is a unit: it cannot be set up at all. */
-void job_fail_setup(Job *j, const char *text) {
-        const RelayOutcome outcome = {
-                .notice = { .event = RELAY_FAILED, .code = 125, .text = (char*) text },
-                .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
-        };
-        const Ending ending = { .outcome = &outcome,
-                                .unit_cpu_usec = UINT64_MAX,
-                                .unit_memory_peak = UINT64_MAX,
-                                .now_usec = now_realtime() };
+static void conclude_without_unit(Job *j, const RelayOutcome *outcome) {
+        Ending ending = ENDING_NULL;
 
+        ending.outcome = outcome;
+        ending.now_usec = now_realtime();
         conclude(j, &ending);
 }
 
-/* What the relay said when the command ended; it says nothing of how if that was not by itself. */
-static int outcome_from_notice(const RelayNotice *n, RelayOutcome *ret) {
-        char *text = NULL;
+/* Before there is a unit: it cannot be set up at all. */
+void job_fail_setup(Job *j, const char *text) {
+        RelayOutcome outcome = RELAY_OUTCOME_NULL;
 
-        if (n->event != RELAY_EXITED && n->event != RELAY_SIGNALED && n->event != RELAY_FAILED)
-                return 0;
-        if (n->text) {
-                text = strdup(n->text);
-                if (!text)
-                        return -ENOMEM;
-        }
-        *ret = (RelayOutcome) {
-                .notice = { .event = n->event, .code = n->code, .text = text },
-                .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
-        };
-        return 1;
+        outcome.notice = (RelayNotice) { .event = RELAY_FAILED, .code = 125, .text = (char*) text };
+        conclude_without_unit(j, &outcome);
 }
 
-static void read_outcome(Job *j, RelayOutcome *outcome, bool *found) {
+void job_conclude_unstarted(Job *j) {
+        conclude_without_unit(j, NULL);
+}
+
+/* What the relay left in its file, and where that does not say how the command ended, what it said. */
+static int read_outcome(Job *j, RelayOutcome *outcome) {
+        const RelayNotice *said = &j->live->notice;
         _cleanup_free_ char *text = NULL;
         int r;
 
-        *found = false;
+        *outcome = RELAY_OUTCOME_NULL;
         r = job_files_read_outcome(&j->manager->files, j->record->id, &text);
         if (r >= 0)
                 r = relay_outcome_parse(text, outcome);
         if (r < 0 && r != -ENOENT)
                 log_warning_errno(r, "Failed to read the outcome of job %" PRIu64 ", ignoring: %m",
                                   j->record->id);
-        if (r <= 0)
-                r = outcome_from_notice(&j->live->notice, outcome);
-        *found = r > 0;
+        if (r > 0 || (said->event != RELAY_EXITED && said->event != RELAY_SIGNALED && said->event != RELAY_FAILED))
+                return r >= 0;
+        outcome->notice = (RelayNotice) { .event = said->event, .code = said->code, .text = said->text ? strdup(said->text) : NULL };
+        return 1;
 }
 
 /* What PID 1 knows of a unit that ended. */
@@ -190,6 +176,10 @@ static int read_unit_property(sd_bus_message *m, const char *name, void *userdat
                         u->ending->unit_exit_status = status;
                 return r;
         }
+        if (strcmp(name, "ExecMainStartTimestampMonotonic") == 0)
+                return sd_bus_message_read(m, "v", "t", &u->ending->unit_started_usec);
+        if (strcmp(name, "ExecMainExitTimestampMonotonic") == 0)
+                return sd_bus_message_read(m, "v", "t", &u->ending->unit_exited_usec);
         if (strcmp(name, "CPUUsageNSec") == 0) {
                 r = sd_bus_message_read(m, "v", "t", &u->ending->unit_cpu_usec);
                 if (r >= 0 && u->ending->unit_cpu_usec != UINT64_MAX)
@@ -241,12 +231,9 @@ static void retry_later(Job *j, const char *what, const char *error) {
 
 static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
-        Ending ending = { .unit_cpu_usec = UINT64_MAX,
-                          .unit_memory_peak = UINT64_MAX,
-                          .now_usec = now_realtime() };
+        Ending ending = ENDING_NULL;
         _cleanup_(unit_end_done) UnitEnd unit = { .ending = &ending };
         Job *j = userdata;
-        bool found;
         int r;
 
         job_drop_call(j);
@@ -260,9 +247,9 @@ static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *r
                         log_warning_errno(r, "Failed to read the properties of %s, ignoring: %m",
                                           j->live->unit);
         }
-        read_outcome(j, &outcome, &found);
-        ending.outcome = found ? &outcome : NULL;
+        ending.outcome = read_outcome(j, &outcome) ? &outcome : NULL;
         ending.unit_result = unit.result;
+        ending.now_usec = now_realtime();
         conclude(j, &ending);
         return 1;
 }
@@ -274,25 +261,15 @@ void job_on_stopped(Job *j, bool unit_is_loaded) {
 
         job_drop_relay(j);
         job_drop_call(j);
-        read_outcome(j, &outcome, &found);
-        j->live->was_failed = unit_is_loaded && !(found && outcome.notice.event == RELAY_EXITED && outcome.notice.code == 0 && outcome_is_conclusive(&outcome));
-
-        if (!found && j->live->start_error) {
+        j->live->unit_is_loaded = unit_is_loaded;
+        found = read_outcome(j, &outcome);
+        if (j->live->start_error && outcome.begun_usec == 0)
                 job_fail_setup(j, j->live->start_error);
-                return;
-        }
-        if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
+        else if (unit_is_loaded && !(found && outcome_is_conclusive(&outcome))) {
                 j->phase = JOB_INQUIRING;
                 call_for_end(j);
-                return;
-        }
-
-        conclude(j, &(Ending) {
-                        .outcome = found ? &outcome : NULL,
-                        .unit_cpu_usec = UINT64_MAX,
-                        .unit_memory_peak = UINT64_MAX,
-                        .now_usec = now_realtime(),
-                 });
+        } else
+                conclude_without_unit(j, found ? &outcome : NULL);
 }
 
 static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {

@@ -20,8 +20,9 @@ void job_drop_start(Job *j);
 /* Answers the call that submitted the job, once: with the job, or with an error. */
 void job_answer_run(Job *j, const char *error_name, const char *error_text);
 
-/* Ends a job that has no unit, or none that could be set up. */
+/* Ends a job that has no unit, or none that could be set up; or one that is stopped before. */
 void job_fail_setup(Job *j, const char *text);
+void job_conclude_unstarted(Job *j);
 
 /* Makes sure that nothing of the unit is left, and then settles the job. */
 void job_stop_unit(Job *j);

@@ -187,7 +187,7 @@ static void on_command_started(Job *j) {
 static void on_command_ended(Job *j, const RelayNotice *n) {
         /* Nothing that comes can make a success out of it or unmake it, so whoever asks right now is
          * told; the figures follow */
-        if (n->event == RELAY_EXITED && n->code == 0 && !j->record->stop_requested) {
+        if (n->event == RELAY_EXITED && n->code == 0) {
                 j->record->state = JOB_COMPLETED;
                 j->record->result = JOB_RESULT_SUCCESS;
                 j->record->exit_code = 0;
@@ -399,21 +399,29 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
         }
         j->phase = JOB_LIVE;
         r = unit_lives && main_pid > 0 ? watch_relay_process(j, main_pid) : -ESRCH;
-        if (r == -ESRCH)
-                job_stop_unit(j);
-        else if (r < 0)
+        if (r < 0 && r != -ESRCH)
                 log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m",
                                 j->live->unit);
+        /* The former daemon may have died between saying that it would and doing it */
+        if (r == -ESRCH || j->record->stop_usec > 0)
+                job_stop_unit(j);
 }
 
-int job_stop(Job *j) {
-        j->record->stop_requested = true;
-        job_save(j);
+bool job_has_ended(const Job *j) {
+        if (!job_is_live(j) || job_state_is_final(j->record->state))
+                return true;
+        return j->live->notice.event != RELAY_STARTED || (j->phase >= JOB_STOPPING && j->record->stop_usec == 0);
+}
+
+void job_stop(Job *j) {
+        if (j->record->stop_usec == 0) {
+                j->record->stop_usec = now_monotonic();
+                job_save(j);
+        }
         if (j->phase == JOB_WAITING)
-                job_fail_setup(j, "it was stopped before");
+                job_conclude_unstarted(j);
         else
                 job_stop_unit(j);
-        return 0;
 }
 
 static int on_killed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {

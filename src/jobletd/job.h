@@ -54,7 +54,7 @@ typedef struct JobLive {
 
         /* While it ends */
         char *stop_job; /* object path of the stop job of PID 1 */
-        bool was_failed; /* PID 1 keeps the failed unit until it is reset */
+        bool unit_is_loaded; /* PID 1 keeps it, if it failed, until it is reset */
         Call *call; /* the one call to PID 1 under way */
         sd_event_source *retry_source; /* the one that failed is made again */
 
@@ -93,8 +93,10 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid);
 /* Answers m when the job is settled (or at once). */
 int job_add_waiter(Job *j, sd_bus_message *m);
 
-/* Stops it on request; signals its processes. Both need a job that is not settled. */
-int job_stop(Job *j);
+/* Whether it is known to be over, be it that not all is known of it yet: then there is nothing to stop. */
+bool job_has_ended(const Job *j);
+/* Stops it on request; again is no harm. Signals its command. Both need a job that has not ended. */
+void job_stop(Job *j);
 int job_kill(Job *j, int signo);
 
 /* Writes the records of settled jobs that could not be written before, as far as they can be now. */

@@ -17,11 +17,19 @@
 
 #define ID_RESERVE 256U /* how many ids are reserved ahead on disk */
 
-uint64_t now_realtime(void) {
+static uint64_t now(clockid_t clock) {
         struct timespec ts;
 
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        (void) clock_gettime(clock, &ts);
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+uint64_t now_realtime(void) {
+        return now(CLOCK_REALTIME);
+}
+
+uint64_t now_monotonic(void) {
+        return now(CLOCK_MONOTONIC);
 }
 
 /* Ids never repeat, not even if records are deleted, the daemon is killed or power fails. /run keeps the

@@ -69,3 +69,4 @@ int manager_add_job(Manager *m, Job *j);
 void manager_remove_job(Manager *m, Job *j);
 
 uint64_t now_realtime(void);
+uint64_t now_monotonic(void);

@@ -52,7 +52,7 @@ static const struct {
         { "REQUEST_ID",     FIELD_STRING,  offsetof(Record, request_id)     },
         { "INVOCATION_ID",  FIELD_STRING,  offsetof(Record, invocation_id)  },
         { "ATTACHED",       FIELD_BOOLEAN, offsetof(Record, attached)       },
-        { "STOP_REQUESTED", FIELD_BOOLEAN, offsetof(Record, stop_requested) },
+        { "STOP_REQUESTED", FIELD_UINT64,  offsetof(Record, stop_usec)      }, /* just 1 in records of earlier versions: before all else */
         { "WORKDIR",        FIELD_STRING,  offsetof(Record, workdir)        },
         { "NETWORK",        FIELD_NETWORK, offsetof(Record, network)        },
         { "MEMORY_MAX",     FIELD_UINT64,  offsetof(Record, memory_max)     },

@@ -64,7 +64,7 @@ typedef struct Record {
         char *request_id;    /* or NULL */
         char *invocation_id; /* 32 hexadecimal digits, NULL until systemd has given one */
         bool attached;       /* submitted with a client's descriptors */
-        bool stop_requested;
+        uint64_t stop_usec;  /* CLOCK_MONOTONIC, when it was asked to stop; 0: was not */
         bool brief;          /* as kept in memory once the job runs, see record_make_brief(); not in the file */
 
         char *workdir;

@@ -80,21 +80,34 @@ void relay_outcome_done(RelayOutcome *o) {
         relay_notice_done(&o->notice);
 }
 
+bool relay_outcome_tells_end(const RelayOutcome *o) {
+        return o->notice.event == RELAY_EXITED || o->notice.event == RELAY_SIGNALED ||
+               o->notice.event == RELAY_FAILED;
+}
+
 /* The figures by name; those that are not known are left out of the file. */
 static const struct {
         const char *key;
         size_t offset;
+        uint64_t unknown;
 } outcome_numbers[] = {
-        { "started", offsetof(RelayOutcome, started_usec) },
-        { "finished", offsetof(RelayOutcome, finished_usec) },
-        { "cpu", offsetof(RelayOutcome, cpu_usec) },
-        { "memory-peak", offsetof(RelayOutcome, memory_peak) },
-        { "io-read", offsetof(RelayOutcome, io_read_bytes) },
-        { "io-write", offsetof(RelayOutcome, io_write_bytes) },
+        { OUTCOME_BEGUN,      offsetof(RelayOutcome, begun_usec),      0          },
+        { OUTCOME_STARTED,    offsetof(RelayOutcome, started_usec),    0          },
+        { OUTCOME_TERMINATED, offsetof(RelayOutcome, terminated_usec), 0          },
+        { OUTCOME_ABANDONED,  offsetof(RelayOutcome, abandoned_usec),  0          },
+        { "finished",         offsetof(RelayOutcome, finished_usec),   0          },
+        { "cpu",              offsetof(RelayOutcome, cpu_usec),        UINT64_MAX },
+        { "memory-peak",      offsetof(RelayOutcome, memory_peak),     UINT64_MAX },
+        { "io-read",          offsetof(RelayOutcome, io_read_bytes),   UINT64_MAX },
+        { "io-write",         offsetof(RelayOutcome, io_write_bytes),  UINT64_MAX },
 };
 
 static uint64_t* outcome_number(const RelayOutcome *o, size_t i) {
         return (uint64_t*) ((char*) o + outcome_numbers[i].offset);
+}
+
+int relay_outcome_note(const char *key, uint64_t usec, char **ret) {
+        return asprintf(ret, "%s=%" PRIu64 "\n", key, usec) < 0 ? -ENOMEM : 0;
 }
 
 int relay_outcome_format(const RelayOutcome *o, char **ret) {
@@ -102,21 +115,16 @@ int relay_outcome_format(const RelayOutcome *o, char **ret) {
         _cleanup_free_ char *notice = NULL;
         int r;
 
-        if (o->notice.event != RELAY_EXITED && o->notice.event != RELAY_SIGNALED &&
-            o->notice.event != RELAY_FAILED)
+        if (!relay_outcome_tells_end(o))
                 return -EINVAL;
 
         r = relay_notice_format(&o->notice, &notice);
         if (r >= 0)
                 r = field_extend(&lines, "result", notice);
         if (r >= 0)
-                r = strv_extendf(&lines, "terminated=%d", !!o->terminated);
-        if (r >= 0)
                 r = strv_extendf(&lines, "oom=%d", !!o->oom);
-        if (r >= 0 && o->abandoned)
-                r = strv_extend(&lines, "abandoned=1");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(outcome_numbers); i++)
-                if (*outcome_number(o, i) != UINT64_MAX)
+                if (*outcome_number(o, i) != outcome_numbers[i].unknown)
                         r = strv_extendf(&lines, "%s=%" PRIu64, outcome_numbers[i].key,
                                          *outcome_number(o, i));
         if (r >= 0)
@@ -135,11 +143,12 @@ static int outcome_set_flag(int *flag, const char *value) {
         return 0;
 }
 
-static int outcome_set_number(RelayOutcome *o, const char *key, const char *value) {
+static int outcome_set_number(RelayOutcome *o, unsigned *seen, const char *key, const char *value) {
         for (size_t i = 0; i < ELEMENTSOF(outcome_numbers); i++)
                 if (strcmp(outcome_numbers[i].key, key) == 0) {
-                        if (*outcome_number(o, i) != UINT64_MAX)
+                        if (*seen & (1U << i))
                                 return -EBADMSG;
+                        *seen |= 1U << i;
                         return field_number(value, outcome_number(o, i));
                 }
         return -EBADMSG;
@@ -147,56 +156,60 @@ static int outcome_set_number(RelayOutcome *o, const char *key, const char *valu
 
 static int outcome_parse_fields(char *text, RelayOutcome *o) {
         const char *key;
+        unsigned seen = 0;
         char *value;
         int r;
 
         while ((r = field_next(&text, &key, &value)) > 0) {
                 if (strcmp(key, "result") == 0)
                         r = o->notice.event < 0 ? relay_notice_parse(value, &o->notice) : -EBADMSG;
-                else if (strcmp(key, "terminated") == 0)
-                        r = outcome_set_flag(&o->terminated, value);
                 else if (strcmp(key, "oom") == 0)
                         r = outcome_set_flag(&o->oom, value);
-                else if (strcmp(key, "abandoned") == 0)
-                        r = outcome_set_flag(&o->abandoned, value);
                 else
-                        r = outcome_set_number(o, key, value);
+                        r = outcome_set_number(o, &seen, key, value);
                 if (r < 0)
                         return r;
         }
         return r;
 }
 
+/* Of a file that was cut off, the lines that are whole. The last piece came in one write: parts of it mean
+ * nothing. */
+static size_t size_of_notes(const char *text) {
+        const char *result = strncmp(text, "result=", strlen("result=")) == 0 ? text : strstr(text, "\nresult=");
+        const char *end = strrchr(text, '\n');
+
+        if (result && result == text)
+                return 0;
+        if (result)
+                return (size_t) (result + 1 - text);
+        return end ? (size_t) (end + 1 - text) : 0;
+}
+
 int relay_outcome_parse(const char *text, RelayOutcome *ret) {
         static const char end[] = "END\n";
-        _cleanup_(relay_outcome_done) RelayOutcome o = {
-                .notice.event = _RELAY_EVENT_INVALID, .terminated = -1, .abandoned = -1, .oom = -1,
-                .started_usec = UINT64_MAX, .finished_usec = UINT64_MAX, .cpu_usec = UINT64_MAX,
-                .memory_peak = UINT64_MAX, .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,
-        };
+        _cleanup_(relay_outcome_done) RelayOutcome o = RELAY_OUTCOME_NULL;
         _cleanup_free_ char *copy = NULL;
-        const char *last;
+        const char *last = strstr(text, "\nEND\n");
+        size_t size = last ? (size_t) (last + 1 - text) : size_of_notes(text);
         int r;
 
-        last = strstr(text, "\nEND\n");
-        if (!last)
-                return 0;
-        last++;
-        if (strlen(last) != strlen(end) || (size_t) (last - text) > RELAY_PACKET_MAX)
+        if (size > RELAY_PACKET_MAX || (last && strlen(last + 1) != strlen(end)))
                 return -EBADMSG;
-
-        copy = strndup(text, last - text);
+        copy = strndup(text, size);
         if (!copy)
                 return -ENOMEM;
+        o.oom = -1;
         r = outcome_parse_fields(copy, &o);
         if (r < 0)
                 return r;
-        if (o.notice.event < 0 || o.notice.event == RELAY_STARTED || o.notice.event == RELAY_ENDED ||
-            o.terminated < 0 || o.oom < 0 || o.started_usec == UINT64_MAX || o.finished_usec == UINT64_MAX)
+        if (last && (!relay_outcome_tells_end(&o) || o.oom < 0 || o.finished_usec == 0))
                 return -EBADMSG;
+        if (!last)
+                o.notice.event = o.started_usec > 0 ? RELAY_STARTED : _RELAY_EVENT_INVALID;
+        o.oom = o.oom > 0;
 
-        o.abandoned = o.abandoned > 0; /* it is only said where it is so */
         *ret = o;
         o.notice.text = NULL;
-        return 1;
+        return !!last;
 }

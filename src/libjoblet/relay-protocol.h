@@ -12,6 +12,7 @@
  *
  * Whoever closes its end has gone; the relay works on without it. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -88,22 +89,41 @@ int relay_send(int fd, const char *packet);
 int relay_receive(int fd, char **ret_packet, int *ret_fds, size_t *ret_n_fds, uid_t *ret_uid,
                   pid_t *ret_pid);
 
-/* What the relay leaves behind in the outcome file, for whoever reads it however later: text, one
- * KEY=VALUE a line, ending in a line "END". Its writer runs as the job's user: the values are claims of
- * the job about itself, parsed strictly. */
+/* What the relay leaves behind in the outcome file, for whoever reads it however later: text, one KEY=VALUE a
+ * line. It is written as things happen, so that what is there is true if the relay is killed: that the job was
+ * begun, that the command was started, that the relay was told to end; and last, in one piece that ends in a line
+ * "END", how the command ended. Its writer runs as the job's user: the values are claims of the job about
+ * itself, parsed strictly. */
 typedef struct RelayOutcome {
-        RelayNotice notice;        /* how the command ended; RELAY_ENDED is not used here */
-        int terminated;            /* the relay got SIGTERM before: a stop, a timeout, a shutdown */
-        int abandoned;             /* ... or the relay itself ended it, since its client had gone */
+        RelayNotice notice;        /* how the command ended; RELAY_STARTED or _RELAY_EVENT_INVALID where that is not known */
         int oom;                   /* the kernel killed at least one process of the job for want of memory */
-        uint64_t started_usec;     /* CLOCK_REALTIME */
+        uint64_t begun_usec;       /* CLOCK_MONOTONIC, as the next: when the relay was executed; 0 if it never got "go" */
+        uint64_t terminated_usec;  /* when the relay got SIGTERM (a stop, a timeout, a shutdown) before the command had
+                                    * ended; 0: it did not; 1 in files of earlier versions, which do not say when */
+        uint64_t abandoned_usec;   /* when the relay told it to end, since its client had gone; 0: it did not */
+        uint64_t started_usec;     /* CLOCK_REALTIME, as the next; 0: not */
         uint64_t finished_usec;
         uint64_t cpu_usec;         /* UINT64_MAX where not known, as below */
         uint64_t memory_peak;
         uint64_t io_read_bytes, io_write_bytes;
 } RelayOutcome;
 
+#define RELAY_OUTCOME_NULL                                                                                   \
+        (RelayOutcome) {                                                                                     \
+                .notice.event = _RELAY_EVENT_INVALID, .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX,     \
+                .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,                                   \
+        }
+
 void relay_outcome_done(RelayOutcome *o);
+/* Whether it says how the command ended, or why it never ran. */
+bool relay_outcome_tells_end(const RelayOutcome *o);
+/* One line of what comes before the end: key is one of those below. Returns 0 or -ENOMEM. */
+#define OUTCOME_BEGUN "begun"
+#define OUTCOME_STARTED "started"
+#define OUTCOME_TERMINATED "terminated"
+#define OUTCOME_ABANDONED "abandoned"
+int relay_outcome_note(const char *key, uint64_t usec, char **ret);
+/* The last piece: all but what is 0 or not known, and so was noted already. */
 int relay_outcome_format(const RelayOutcome *o, char **ret);
-/* Returns 1, 0 if text is not complete (no END), -EBADMSG if it is malformed, -ENOMEM. */
+/* Returns 1, 0 if there is no END (then *ret has what came before), -EBADMSG if it is malformed, -ENOMEM. */
 int relay_outcome_parse(const char *text, RelayOutcome *ret);

@@ -30,8 +30,10 @@ static void read_signals(Relay *r) {
         while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info))
                 if (info.ssi_signo == SIGTERM)
                         r->terminated = true;
-        if (!r->reaped)
-                r->terminated_before_end = r->terminated;
+        if (r->terminated && !r->reaped && r->terminated_usec == 0) {
+                r->terminated_usec = now_monotonic();
+                relay_note(r, OUTCOME_TERMINATED, r->terminated_usec);
+        }
 }
 
 /* The relay may be the first process of a PID namespace: whatever ends is reaped. */
@@ -66,6 +68,7 @@ static void abandon(Relay *r) {
         if (r->go.abandon_usec == UINT64_MAX || r->reaped || r->abandoned_usec > 0)
                 return;
         r->abandoned_usec = now_monotonic();
+        relay_note(r, OUTCOME_ABANDONED, r->abandoned_usec);
         if (r->pid > 0) {
                 (void) kill(-r->pid, SIGTERM);
                 (void) kill(-r->pid, SIGCONT);

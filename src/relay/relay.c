@@ -143,12 +143,16 @@ static void notify(const Relay *r, const RelayNotice *notice) {
 }
 
 /* In one write(): whoever reads it meanwhile sees either nothing or all of it. */
-static void write_outcome(const Relay *r, const RelayOutcome *outcome) {
+static void write_outcome(const Relay *r, const char *text) {
+        if (r->go.outcome_fd >= 0)
+                (void) !write(r->go.outcome_fd, text, strlen(text));
+}
+
+void relay_note(const Relay *r, const char *key, uint64_t usec) {
         _cleanup_free_ char *text = NULL;
 
-        if (r->go.outcome_fd < 0 || relay_outcome_format(outcome, &text) < 0)
-                return;
-        (void) !write(r->go.outcome_fd, text, strlen(text));
+        if (relay_outcome_note(key, usec, &text) >= 0)
+                write_outcome(r, text);
 }
 
 /* Everything up to the running command. */
@@ -214,6 +218,7 @@ static void run(Relay *r, Launch *launch, RelayNotice *ret) {
         launch_done(launch); /* its memory counts as the job's */
         r->started_usec = r->finished_usec = now_realtime();
         if (q == 0) {
+                relay_note(r, OUTCOME_STARTED, r->started_usec);
                 notify(r, &(RelayNotice) { .event = RELAY_STARTED });
                 q = relay_copy(r);
         }
@@ -228,10 +233,8 @@ static void run(Relay *r, Launch *launch, RelayNotice *ret) {
 
 /* Says to everyone how it ended: to the file first, which is there when nobody else is. */
 static void conclude(Relay *r, RelayNotice *notice) {
-        RelayOutcome outcome = {
-                .notice = *notice, .terminated = r->terminated_before_end, .abandoned = r->abandoned_usec > 0,
-                .started_usec = r->started_usec, .finished_usec = r->finished_usec,
-        };
+        RelayOutcome outcome = { .notice = *notice, .finished_usec = r->finished_usec };
+        _cleanup_free_ char *text = NULL;
         Figures figures;
 
         r->go.download_fd = safe_close(r->go.download_fd);
@@ -241,9 +244,10 @@ static void conclude(Relay *r, RelayNotice *notice) {
         outcome.memory_peak = figures.memory_peak;
         outcome.io_read_bytes = figures.io_read_bytes;
         outcome.io_write_bytes = figures.io_write_bytes;
-        write_outcome(r, &outcome);
+        if (relay_outcome_format(&outcome, &text) >= 0)
+                write_outcome(r, text);
 
-        if (outcome.terminated || outcome.abandoned || outcome.oom)
+        if (r->terminated_usec > 0 || r->abandoned_usec > 0 || outcome.oom)
                 notify(r, &(RelayNotice) { .event = RELAY_ENDED });
         else
                 notify(r, notice);
@@ -259,7 +263,8 @@ static void relay_done(Relay *r) {
 
 int main(void) {
         _cleanup_(relay_done) Relay r = { .daemon_fd = STDIN_FILENO, .signal_fd = -EBADF, .work_fd = -EBADF,
-                                         .go = RELAY_GO_NULL, .streams = { STREAM_NULL, STREAM_NULL } };
+                                         .go = RELAY_GO_NULL, .streams = { STREAM_NULL, STREAM_NULL },
+                                         .begun_usec = now_monotonic() };
         _cleanup_(relay_notice_done) RelayNotice notice = {};
         _cleanup_(launch_done) Launch launch = {};
         int q;
@@ -283,6 +288,7 @@ int main(void) {
                 return RELAY_EXIT_NOT_BEGUN;
         }
 
+        relay_note(&r, OUTCOME_BEGUN, r.begun_usec);
         if (launch_read(r.go.command_fd, &launch) < 0)
                 return 125;
         r.go.command_fd = safe_close(r.go.command_fd);

@@ -19,10 +19,11 @@ typedef struct Relay {
         bool has_control; /* there was a control_fd */
         Stream streams[2];
 
-        bool terminated;            /* SIGTERM was received */
-        bool terminated_before_end; /* ... while the command was not yet reaped */
-        uint64_t abandoned_usec; /* CLOCK_MONOTONIC, when the client went whose job is not to outlive it; else 0 */
-        bool abandoned_killed;   /* ... and SIGTERM was not enough */
+        bool terminated;          /* SIGTERM was received */
+        uint64_t terminated_usec; /* ... while the command was not yet reaped: CLOCK_MONOTONIC, as the next two; else 0 */
+        uint64_t abandoned_usec;  /* when the client went whose job is not to outlive it; else 0 */
+        uint64_t begun_usec;      /* when the relay was executed */
+        bool abandoned_killed;    /* SIGTERM was not enough for an abandoned command */
         int cancel_signal; /* "signal N" was received before there was a command */
         pid_t pid;         /* the command's, which is its session's and process group's as well; 0 before */
         bool reaped;
@@ -37,6 +38,9 @@ uint64_t now_realtime(void);
 
 /* A line of the relay's own in the journal, behind what waits there. */
 void relay_log(Relay *r, int priority, const char *format, ...) _printf_(3, 4);
+
+/* Notes what has happened in the outcome file, for a daemon that was not there. */
+void relay_note(const Relay *r, const char *key, uint64_t usec);
 
 /* Signals and packets that have arrived. */
 void relay_handle_signals(Relay *r);

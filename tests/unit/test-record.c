@@ -57,7 +57,7 @@ static void test_round_trip(void **state) {
         assert_string_equal(r->command[3], "");
         assert_int_equal(strv_length(r->command), 4);
         assert_true(r->attached);
-        assert_true(r->stop_requested);
+        assert_int_equal(r->stop_usec, 1);
         assert_int_equal(r->network, NETWORK_HOST);
         assert_int_equal(r->state, JOB_FAILED);
         assert_int_equal(r->result, JOB_RESULT_SIGNAL);

@@ -253,7 +253,8 @@ static void test_unwanted_fds(void **state) {
 }
 
 static const char outcome_text[] =
-        "result=exited 3\n" "terminated=0\n" "oom=1\n" "started=1000\n" "finished=2000\n" "cpu=3000\n" "memory-peak=4000\n" "END\n";
+        "begun=500\n" "started=1000\n" "terminated=700\n"
+        "result=exited 3\n" "oom=1\n" "finished=2000\n" "cpu=3000\n" "memory-peak=4000\n" "END\n";
 
 static void test_outcome(void **state) {
         _cleanup_(relay_outcome_done) RelayOutcome o = {}, again = {};
@@ -262,7 +263,8 @@ static void test_outcome(void **state) {
         assert_int_equal(relay_outcome_parse(outcome_text, &o), 1);
         assert_int_equal(o.notice.event, RELAY_EXITED);
         assert_int_equal(o.notice.code, 3);
-        assert_int_equal(o.terminated, 0);
+        assert_int_equal(o.begun_usec, 500);
+        assert_int_equal(o.terminated_usec, 700);
         assert_int_equal(o.oom, 1);
         assert_int_equal(o.started_usec, 1000);
         assert_int_equal(o.finished_usec, 2000);
@@ -270,24 +272,61 @@ static void test_outcome(void **state) {
         assert_int_equal(o.memory_peak, 4000);
         assert_true(o.io_read_bytes == UINT64_MAX && o.io_write_bytes == UINT64_MAX);
 
+        /* what was noted before is not in the last piece */
+        o.begun_usec = o.started_usec = o.terminated_usec = 0;
         assert_int_equal(relay_outcome_format(&o, &text), 0);
-        assert_string_equal(text, outcome_text);
+        assert_string_equal(text, strstr(outcome_text, "result="));
 
         o.notice = (RelayNotice) { .event = RELAY_FAILED, .code = 125, .text = strdup("a \\ b\nEND\n") };
         free(text);
         assert_int_equal(relay_outcome_format(&o, &text), 0);
         assert_int_equal(relay_outcome_parse(text, &again), 1);
         assert_string_equal(again.notice.text, "a \\ b?END?");
+        o.notice.event = RELAY_STARTED;
+        free(TAKE_PTR(text));
+        assert_int_equal(relay_outcome_format(&o, &text), -EINVAL);
 }
 
-/* Whatever part of it has been written, it is either complete or known not to be. */
+/* Whatever part of it has been written, it is either complete or known not to be; the notes that are whole
+ * count. */
 static void test_outcome_incomplete(void **state) {
+        size_t notes = strstr(outcome_text, "result=") - outcome_text;
+
         for (size_t n = 0; n < strlen(outcome_text); n++) {
                 _cleanup_free_ char *part = strndup(outcome_text, n);
                 RelayOutcome o;
 
                 assert_int_equal(relay_outcome_parse(part, &o), 0);
+                assert_false(relay_outcome_tells_end(&o));
+                assert_int_equal(o.begun_usec, n >= strlen("begun=500\n") ? 500 : 0);
+                assert_int_equal(o.terminated_usec, n >= notes ? 700 : 0);
+                assert_int_equal(o.notice.event, o.started_usec > 0 ? RELAY_STARTED : _RELAY_EVENT_INVALID);
+                assert_int_equal(o.finished_usec, 0);
+                assert_true(o.cpu_usec == UINT64_MAX);
         }
+}
+
+static void test_outcome_of_notes(void **state) {
+        _cleanup_free_ char *begun = NULL, *started = NULL, *both = NULL;
+        RelayOutcome o;
+
+        assert_int_equal(relay_outcome_note(OUTCOME_BEGUN, 5, &begun), 0);
+        assert_int_equal(relay_outcome_note(OUTCOME_STARTED, UINT64_MAX, &started), 0);
+        assert_true(asprintf(&both, "%s%s", begun, started) > 0);
+        assert_int_equal(relay_outcome_parse(both, &o), 0);
+        assert_int_equal(o.begun_usec, 5);
+        assert_true(o.started_usec == UINT64_MAX);
+}
+
+/* Of the version before, which wrote all at the end and did not say when. */
+static void test_outcome_of_an_older_relay(void **state) {
+        RelayOutcome o;
+
+        assert_int_equal(relay_outcome_parse("result=signaled 15\nterminated=1\noom=0\nstarted=1\nfinished=2\nEND\n", &o), 1);
+        assert_int_equal(o.terminated_usec, 1);
+        assert_int_equal(o.begun_usec, 0);
+        assert_int_equal(relay_outcome_parse("result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\n", &o), 1);
+        assert_int_equal(o.terminated_usec, 0);
 }
 
 static void test_outcome_refused(void **state) {
@@ -297,7 +336,12 @@ static void test_outcome_refused(void **state) {
                 "result=ended\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\n",
                 "result=started\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\n",
                 "result=exited 0\nterminated=0\nstarted=1\nfinished=2\nEND\n",
-                "result=exited 0\nterminated=2\noom=0\nstarted=1\nfinished=2\nEND\n",
+                "result=exited 0\nterminated=no\noom=0\nstarted=1\nfinished=2\nEND\n",
+                "result=exited 0\noom=2\nstarted=1\nfinished=2\nEND\n",
+                "begun=1\nbegun=1\n",
+                "begun=1\nended=1\n",
+                "begun=1\n\nstarted=1\n",
+                "terminated=-1\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=1\nEND\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=-1\nfinished=2\nEND\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=01\nfinished=2\nEND\n",
@@ -331,6 +375,8 @@ int main(void) {
                 cmocka_unit_test(test_unwanted_fds),
                 cmocka_unit_test(test_outcome),
                 cmocka_unit_test(test_outcome_incomplete),
+                cmocka_unit_test(test_outcome_of_notes),
+                cmocka_unit_test(test_outcome_of_an_older_relay),
                 cmocka_unit_test(test_outcome_refused),
         };
 

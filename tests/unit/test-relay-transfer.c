@@ -255,7 +255,7 @@ static void test_upload_stopped(void **state) {
         relay_collect(t);
         close(fd);
         assert_notices(t, RELAY_ENDED, 0);
-        assert_true(t->outcome.terminated);
+        assert_true(t->outcome.terminated_usec > 0);
         assert_int_equal(t->outcome.notice.event, RELAY_FAILED);
 }
 
@@ -365,7 +365,7 @@ static void test_download_stopped(void **state) {
         relay_collect(t);
         close(fd);
         assert_notices(t, RELAY_EXITED, 3);
-        assert_false(t->outcome.terminated);
+        assert_int_equal(t->outcome.terminated_usec, 0);
 }
 
 #define RELAY_UNIT_TEST(f) cmocka_unit_test_setup_teardown(f, relay_test_setup, relay_test_teardown)
