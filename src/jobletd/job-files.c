@@ -104,8 +104,48 @@ static int write_user(int dir_fd, const char *user, uid_t uid) {
         return r < 0 ? r : write_small_file(user_fd, "group", group);
 }
 
+/* What programs look for at the top of the control groups. Links to files that a host does not have lead nowhere. */
+static const char *const cgroup_files[] = {
+        "cgroup.controllers", "cgroup.events", "cgroup.procs", "cgroup.stat", "cgroup.threads", "cgroup.type",
+        "cpu.max", "cpu.max.burst", "cpu.pressure", "cpu.stat", "cpu.weight",
+        "cpuset.cpus", "cpuset.cpus.effective", "cpuset.mems", "cpuset.mems.effective",
+        "io.max", "io.pressure", "io.stat", "io.weight",
+        "memory.current", "memory.events", "memory.events.local", "memory.high", "memory.low", "memory.max", "memory.min",
+        "memory.oom.group", "memory.peak", "memory.pressure", "memory.stat", "memory.swap.current", "memory.swap.events",
+        "memory.swap.high", "memory.swap.max",
+        "pids.current", "pids.events", "pids.max",
+};
+
+/* The directory that a job sees as /sys/fs/cgroup, with the mount point of its own group. */
+static int make_cgroup_view(int dir_fd, const char *cgroup) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (asprintf(&path, "cgroup/%s/", cgroup) < 0)
+                return -ENOMEM;
+        for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = 0;
+                if (mkdirat(dir_fd, path, 0755) < 0)
+                        return -errno;
+                *slash = '/';
+        }
+        fd = openat(dir_fd, "cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(cgroup_files); i++) {
+                _cleanup_free_ char *target = NULL;
+
+                if (asprintf(&target, "%s/%s", cgroup, cgroup_files[i]) < 0)
+                        return -ENOMEM;
+                if (symlinkat(target, fd, cgroup_files[i]) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
 int job_files_prepare(const JobFiles *f, const Plan *plan) {
         _cleanup_close_ int dir_fd = -EBADF, work_fd = -EBADF;
+        int r;
 
         dir_fd = make_own(f->run_fd, plan->id);
         if (dir_fd < 0)
@@ -113,7 +153,8 @@ int job_files_prepare(const JobFiles *f, const Plan *plan) {
         work_fd = make_own(f->work_fd, plan->id);
         if (work_fd < 0)
                 return work_fd;
-        return write_user(dir_fd, plan->user, 65534);
+        r = plan->cgroup ? make_cgroup_view(dir_fd, plan->cgroup) : 0;
+        return r < 0 ? r : write_user(dir_fd, plan->user, 65534);
 }
 
 int job_files_give(const JobFiles *f, uint64_t id, uid_t uid, const char *user) {

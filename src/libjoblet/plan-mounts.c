@@ -48,11 +48,9 @@ typedef struct FixedMount {
         const char *source, *target, *options;
 } FixedMount;
 
-/* The same in every job. The control groups are hidden but for the job's own, which it needs to see its
- * limits: they tell the names of other jobs. /dev/shm is the host's even with PrivateDevices=. */
+/* The same in every job. /dev/shm is the host's even with PrivateDevices=. */
 static const FixedMount common_mounts[] = {
         { PLAN_TMPFS, NULL, "/dev/shm", "mode=1777,nosuid,nodev" },
-        { PLAN_TMPFS, NULL, "/sys/fs/cgroup", "ro" },
 };
 
 /* With the host's /usr go the files of /etc that its programs do not work without. */
@@ -148,9 +146,31 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
 /* The same without the job's user, whom nobody knows before it runs. */
 #define NOBODY_ELSE PKGLIBEXECDIR "/user"
 
+#define EMPTY_DIRECTORY PKGLIBEXECDIR "/root/volumes"
+
+/* The control groups are hidden but for the job's own, which it needs to see its limits: they tell the names of other
+ * jobs. Where there is no namespace for them the job's own is at its full path, below a directory that was made for it
+ * (job-files.c) and has links to its files at the top. */
+static int add_cgroup(Plan *p) {
+        _cleanup_free_ char *group = NULL, *view = NULL;
+        int r;
+
+        if (p->systemd_version >= PLAN_CGROUP_NAMESPACE_SINCE)
+                return 0;
+        if (p->id == 0) /* not a tmpfs, over which ProtectControlGroups= would win */
+                return add(p, PLAN_BIND_READ_ONLY, EMPTY_DIRECTORY, "/sys/fs/cgroup", NULL, false);
+        if (asprintf(&p->cgroup, "joblet.slice/%s/%s", p->slice, p->unit) < 0) {
+                p->cgroup = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&group, "/sys/fs/cgroup/%s", p->cgroup) < 0 || asprintf(&view, "%s/cgroup", p->directory) < 0)
+                return -ENOMEM;
+        r = add(p, PLAN_BIND_READ_ONLY, view, "/sys/fs/cgroup", NULL, false);
+        return r < 0 ? r : add(p, PLAN_BIND_READ_ONLY, group, group, NULL, true);
+}
+
 /* What is made for this job alone. */
 static int add_own(Plan *p, bool self, const Policy *policy) {
-        _cleanup_free_ char *cgroup = NULL;
         int r;
 
         if (p->id == 0) {
@@ -160,11 +180,7 @@ static int add_own(Plan *p, bool self, const Policy *policy) {
                 return r;
         }
 
-        if (asprintf(&cgroup, "/sys/fs/cgroup/joblet.slice/%s/%s", p->slice, p->unit) < 0)
-                return -ENOMEM;
-        r = add(p, PLAN_BIND_READ_ONLY, cgroup, cgroup, NULL, true);
-        if (r >= 0)
-                r = add(p, PLAN_BIND_WRITABLE, p->workspace, "/work", NULL, false);
+        r = add(p, PLAN_BIND_WRITABLE, p->workspace, "/work", NULL, false);
         if (r >= 0 && self) {
                 r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "user/passwd", "/etc/passwd", NULL);
                 if (r >= 0)
@@ -197,6 +213,8 @@ int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
         r = add_fixed(p, common_mounts, ELEMENTSOF(common_mounts));
         if (r >= 0 && p->network == NETWORK_HOST)
                 r = add_fixed(p, host_network_mounts, ELEMENTSOF(host_network_mounts));
+        if (r >= 0)
+                r = add_cgroup(p);
         if (r >= 0)
                 r = add_runtime(p, runtime);
         if (r >= 0)

@@ -245,6 +245,7 @@ Plan* plan_free(Plan *p) {
         strv_free(p->log_fields);
         free(p->relay);
         free(p->directory);
+        free(p->cgroup);
         free(p->workspace);
         free(p->cpus);
         free(p->cpu_set);

@@ -35,6 +35,9 @@ typedef enum PlanMountKind {
         _PLAN_MOUNT_KIND_MAX,
 } PlanMountKind;
 
+/* systemd 257 gives a job a view of the control groups with its own at the top (ProtectControlGroups=strict). */
+#define PLAN_CGROUP_NAMESPACE_SINCE 257U
+
 /* Binds are not recursive (norbind, no MS_REC): what is mounted below /usr is not the job's business. The
  * root of the job itself is among that, with all that is mounted there, and would be seen twice. */
 #define PLAN_BIND_FLAGS UINT64_C(0)
@@ -68,6 +71,7 @@ typedef struct Plan {
         char **log_fields;  /* JOBLET_JOB_ID=42, ... */
         char *relay;        /* its path in the job, or NULL */
         char *directory;    /* per-boot files of this job below /run/joblet, or NULL */
+        char *cgroup;       /* of the job, below /sys/fs/cgroup, where it has no namespace of its own for them; or NULL */
         char *workspace;    /* on the host, or NULL */
 
         uint64_t memory_max;

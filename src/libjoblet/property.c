@@ -38,15 +38,18 @@ static const SandboxProperty sandbox[] = {
         { { "ProtectKernelLogs",       NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "ProtectKernelModules",    NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "ProtectKernelTunables",   NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
-        /* ProtectControlGroups= is missing: it would bring the tree back that the plan covers with a
-         * tmpfs */
+        /* A namespace of its own for groups, with its own at the top, where programs look for their limits. Before,
+         * the plan covers the tree, see add_cgroup() */
+        { { "ProtectControlGroupsEx",  NULL, PROPERTY_STRING, .string = "strict" }, PLAN_CGROUP_NAMESPACE_SINCE },
 
-        /* Few system calls, none for other architectures */
+        /* Few system calls, none for other architectures. With ptrace() debuggers and sanitizers work; it reaches no other
+         * job, not even one of the same uid, since each has a user namespace of its own, nor the relay, which is
+         * not dumpable */
         { { "LockPersonality",         NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "RestrictNamespaces",      NULL, PROPERTY_FLAGS_NONE, .string = "yes" }, 0 },
         { { "RestrictRealtime",        NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
         { { "RestrictSUIDSGID",        NULL, PROPERTY_BOOLEAN, .boolean = true }, 0 },
-        { { "SystemCallFilter",        NULL, PROPERTY_ALLOW_LIST, .strings = (const char *const []) { "@system-service", NULL } }, 0 },
+        { { "SystemCallFilter",        NULL, PROPERTY_ALLOW_LIST, .strings = (const char *const []) { "@system-service", "ptrace", NULL } }, 0 },
         { { "SystemCallErrorNumber",   NULL, PROPERTY_INT32, .number = EPERM }, 0 },
         { { "SystemCallArchitectures", NULL, PROPERTY_STRINGS, .strings = (const char *const []) { "native", NULL } }, 0 },
         /* Netlink is how programs list the network interfaces; it changes nothing without capabilities */
@@ -125,6 +128,8 @@ int properties_of_plan(const Plan *p, Property **ret, size_t *ret_n) {
                 append(&l, (Property) { "IPAddressDeny", NULL, PROPERTY_ANY_ADDRESS });
                 append(&l, (Property) { "IPAddressAllow", NULL, PROPERTY_LOCALHOST }); /* its own */
         }
+        if (p->systemd_version < PLAN_CGROUP_NAMESPACE_SINCE) /* what the plan puts there hides more, this is what people look for */
+                append(&l, (Property) { "ProtectControlGroups", NULL, PROPERTY_BOOLEAN, .boolean = true });
         for (const SandboxProperty *s = sandbox; s < sandbox + ELEMENTSOF(sandbox); s++)
                 if (s->since <= p->systemd_version)
                         append(&l, s->property);

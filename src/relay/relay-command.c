@@ -2,10 +2,14 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "relay.h"
@@ -75,11 +79,30 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The relay has the user of the command, and so could have its limits lowered by it: without descriptors, or with files
+ * of no size, the end of the job would not be written down. From here on prlimit() does not reach it. Kernel and
+ * systemd have no other way: the call asks for the same user, and no more. */
+static int protect_limits(pid_t relay) {
+        struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 3),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) relay, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog program = { .len = ELEMENTSOF(filter), .filter = filter };
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+                return -errno;
+        return 0;
+}
+
 _Noreturn static void execute(const Launch *launch, int stdin_fd, int stdout_fd, int stderr_fd, int errno_fd) {
         int error = 0;
 
         if (setsid() < 0 || dup2(stdin_fd, STDIN_FILENO) < 0 || dup2(stdout_fd, STDOUT_FILENO) < 0 ||
-            dup2(stderr_fd, STDERR_FILENO) < 0)
+            dup2(stderr_fd, STDERR_FILENO) < 0 || protect_limits(getppid()) < 0)
                 error = errno;
         else {
                 reset_signals();

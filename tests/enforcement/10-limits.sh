@@ -73,6 +73,15 @@ test_cpu_quota_throttles() {
         assert_match "$(rnx status "$id")" 'CPU limit: 20% of one core'
 }
 
+# Programs that ask their control group how much they may use (the JVM, Go, joblib, libuv) find it at the top of the tree.
+test_limits_are_visible() {
+        assert_eq "$(rnx run --max-cpu=150 --max-memory=256 --cpu-cores=1 'cd /sys/fs/cgroup && cat cpu.max memory.max cpuset.cpus.effective')" \
+                  $'150000 100000\n268435456\n1'
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run --max-cpu=150 'cat "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/cpu.max"')" '150000 100000'
+        assert_eq "$(rnx run 'cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max')" $'max 100000\nmax'
+}
+
 test_cpu_pinning_holds() {
         # shellcheck disable=SC2016
         assert_eq "$(rnx run --cpu-cores=1 sh -c 'grep Cpus_allowed_list /proc/self/status; nproc; taskset -c 0 nproc 2>/dev/null || echo refused' | tr '\t' ' ')" \

@@ -8,6 +8,17 @@ teardown() {
         stop_all
 }
 
+# Where programs look for their limits, and at the path that /proc/self/cgroup gives.
+test_own_control_group_is_at_the_top() {
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run 'cd /sys/fs/cgroup && grep -c usage_usec cpu.stat && [ -e cgroup.controllers ] && [ -e memory.pressure ] &&
+                cmp cgroup.controllers "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.controllers" && grep -cw $$ cgroup.procs')" $'1\n1'
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run sh -c 'find /sys/fs/cgroup -name "joblet-*" ! -name "joblet-job-$JOBLET_JOB_ID.service" -type d -name "*.service"')" ''
+        assert_exit 2 rnx run 'echo 1 >/sys/fs/cgroup/cgroup.procs'
+        assert_exit 1 rnx run mkdir /sys/fs/cgroup/mine
+}
+
 test_files_of_the_host_are_absent() {
         echo secret | put /home/alice/private 600
         echo secret | put /root/private
@@ -107,6 +118,45 @@ test_no_privileges() {
         assert_exit 32 rnx run mount -t tmpfs none /tmp
         assert_exit 1 rnx run sh -c 'cp /bin/true x && chmod u+s x'
         assert_exit 1 rnx run su -c true
+}
+
+# What a job does to the limits of its parent does not change what is known of its end.
+test_limits_of_the_relay_are_out_of_reach() {
+        local limit script='' id
+
+        for limit in as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack; do
+                script+="prlimit --pid \$PPID --$limit=0 2>/dev/null && echo $limit; "
+        done
+        assert_exit 7 rnx run --download=result:result "$script echo kept >result; echo out; exit 7"
+        assert_eq "$output" out
+        assert_eq "$(as_user alice sh -c 'cat result; rm result')" kept
+        id=$(rnx list --no-legend --limit=1 | cut -d' ' -f1)
+        assert_record "$id" exit_code 7
+        assert_eq "$(rnx log "$id")" out
+}
+
+# Debuggers and sanitizers work, on the job's own processes.
+test_ptrace_of_its_own() {
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run 'strace -f -o trace sh -c "/bin/echo traced" && grep -c execve trace >/dev/null && strace -p $PPID 2>&1 | grep -o "Operation not permitted"')" \
+                  $'traced\nOperation not permitted'
+        as_user alice sh -c 'printf "%s\n" "#include <stdlib.h>" "int main(int argc, char **argv) { char *volatile p = malloc(3); if (argc > 1) p = NULL; free(p); return 0; }" >leak.c
+                gcc -fsanitize=address -o leak leak.c' || skip 'no compiler with AddressSanitizer'
+        assert_exit 0 rnx run -n --upload=leak ./leak
+        assert_eq "$output" ''
+        assert_exit 1 rnx run -n --upload=leak ./leak x
+        assert_match "$output" 'LeakSanitizer: detected memory leaks'
+        as_user alice rm leak leak.c
+}
+
+# One uid, and on 252 one view of processes; but each job has a user namespace.
+test_ptrace_of_other_jobs() {
+        local id pid
+
+        id=$(detached alice sleep 60)
+        pid=$(in_machine pgrep -nx sleep)
+        assert_match "$(rnx run sh -c "timeout 20 strace -p $pid 2>&1")" 'Operation not permitted|No such process'
+        rnx stop "$id"
 }
 
 test_devices_are_few() {

@@ -196,7 +196,9 @@ static void test_mounts_of_the_host(void **state) {
         assert_mount("/usr", PLAN_BIND_READ_ONLY, "/usr");
         assert_mount("/usr/local", PLAN_TMPFS, NULL);
         assert_mount("/dev/shm", PLAN_TMPFS, NULL);
-        assert_mount("/sys/fs/cgroup", PLAN_TMPFS, NULL);
+        assert_non_null(strstr(find_mount("/sys/fs/cgroup")->source, "/jobs/42/cgroup"));
+        assert_mount("/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42.service", PLAN_BIND_READ_ONLY,
+                     "/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42.service");
         assert_mount("/work", PLAN_BIND_WRITABLE, plan->workspace);
         assert_mount("/usr/lib/joblet/runtimes", PLAN_INACCESSIBLE, NULL);
         assert_true(find_mount("/etc/ssl")->optional);
@@ -374,7 +376,7 @@ static void test_properties(void **state) {
         assert_setting("NoNewPrivileges", "yes");
         assert_setting("CapabilityBoundingSet", "");
         assert_setting("RestrictNamespaces", "yes");
-        assert_setting("SystemCallFilter", "@system-service");
+        assert_setting("SystemCallFilter", "@system-service ptrace");
         assert_setting("DynamicUser", "yes");
         assert_setting("TimeoutStopUSec", "10s");
         assert_setting("MemoryMax", NULL);
@@ -409,6 +411,8 @@ static void test_properties_of_limits(void **state) {
 static void test_what_each_systemd_gets(void **state) {
         make(42, false);
         assert_setting("PrivatePIDs", NULL);
+        assert_setting("ProtectControlGroupsEx", NULL);
+        assert_setting("ProtectControlGroups", "yes");
         assert_setting("BindLogSockets", NULL);
         assert_setting("ProtectProc", "ptraceable");
         policy.systemd_version = 256;
@@ -417,6 +421,9 @@ static void test_what_each_systemd_gets(void **state) {
         policy.systemd_version = 257;
         make(42, false);
         assert_setting("PrivatePIDs", "yes");
+        assert_setting("ProtectControlGroupsEx", "strict");
+        assert_setting("ProtectControlGroups", NULL);
+        assert_null(find_mount("/sys/fs/cgroup"));
         assert_setting("BindLogSockets", "no");
 }
 

@@ -291,6 +291,21 @@ static void test_not_traceable(void **state) {
         assert_null(strstr(t->journal[0].data, "forged"));
 }
 
+/* Nor have its limits lowered, while its own and those of its children are its business. */
+static void test_limits_of_the_relay(void **state) {
+        RelayTest *t = *state;
+
+        relay_run(t, WITH_CLIENT | WITH_DOWNLOAD,
+                  "for l in as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack; do\n"
+                  "prlimit --pid $PPID --$l=0 2>/dev/null && echo $l; done\n"
+                  "prlimit --pid $PPID --nofile >/dev/null 2>&1 && echo read\n"
+                  "sleep 100 & prlimit --pid $! --nofile=9 && prlimit --pid $! --nofile -o SOFT --noheadings | tr -d ' '; kill $!\n"
+                  "prlimit --nofile=20 sh -c 'ulimit -n'; ulimit -n 30; ulimit -n; exit 3");
+        assert_string_equal(t->out.data, "9\n20\n30\n");
+        assert_int_equal(t->outcome.notice.event, RELAY_EXITED);
+        assert_int_equal(t->outcome.notice.code, 3);
+}
+
 static void test_signal_packets(void **state) {
         RelayTest *t = *state;
 
@@ -475,6 +490,7 @@ int main(void) {
                 RELAY_UNIT_TEST(test_no_stdin),
                 RELAY_UNIT_TEST(test_what_the_command_sees),
                 RELAY_UNIT_TEST(test_not_traceable),
+                RELAY_UNIT_TEST(test_limits_of_the_relay),
                 RELAY_UNIT_TEST(test_signal_packets),
                 RELAY_UNIT_TEST(test_stop),
                 RELAY_UNIT_TEST(test_stop_with_stuck_client),
