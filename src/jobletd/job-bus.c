@@ -356,7 +356,8 @@ static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error)
                                          j->record->id, j->record->id);
         r = record_remove(j->manager->records_fd, j->record->id);
         if (r < 0 && r != -ENOENT)
-                return r;
+                return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the record of job %" PRIu64 " cannot be removed from " PKGSTATEDIR ": %s",
+                                         j->record->id, strerror(-r));
         job_emit_signal(j, "JobRemoved");
         manager_remove_job(j->manager, j);
         return sd_bus_reply_method_return(m, NULL);
@@ -443,6 +444,8 @@ static int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char 
         uid_t uid = 0;
         int r = 0;
 
+        if (strcmp(prefix, "/org/joblet") != 0 && strcmp(prefix, JOB_PREFIX) != 0)
+                return 0; /* one job is introspected: what all the others are is not asked */
         if (message)
                 r = authority_sender_uid(m->authority, message, &uid);
         for (size_t i = m->n_jobs; r >= 0 && i > 0 && size < OBJECTS_SIZE_MAX; i--) {

@@ -200,10 +200,14 @@ static int stage(Install *i, char **reterr_message) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        /* A file system that was mounted over its parent may be empty */
+        if (mkdir(i->runtimes, 0755) < 0 && errno != EEXIST && errno != EROFS)
+                return message_set(reterr_message, -errno, "cannot create %s: %s; \"systemd-tmpfiles --create\" makes what is missing, then "
+                                   "restart joblet.service", i->runtimes, strerror(errno));
         i->runtimes_fd = open(i->runtimes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (i->runtimes_fd < 0)
-                return message_set(reterr_message, -errno, "cannot open %s: %s", i->runtimes,
-                                   strerror(errno));
+                return message_set(reterr_message, -errno, "cannot open %s: %s; \"systemd-tmpfiles --create\" makes what is missing, then "
+                                   "restart joblet.service", i->runtimes, strerror(errno));
         r = open_input(i, &fd, reterr_message);
         if (r >= 0)
                 r = package_open(fd, &package_limits_default, &i->package, reterr_message);

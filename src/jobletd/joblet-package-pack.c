@@ -14,7 +14,13 @@ typedef struct Pack {
         int dir_fd;
         const FileTree *tree;
         PackOptions options;
+        char *language, *name; /* what the options point to, where it was found out */
 } Pack;
+
+static void pack_done(Pack *p) {
+        free(p->language);
+        free(p->name);
+}
 
 /* SOURCE_DATE_EPOCH, or the time of runtime.yml. */
 static int64_t package_time(const FileTree *t) {
@@ -68,14 +74,18 @@ static int pack_alone(void *userdata, unsigned worker, char **reterr_message) {
 }
 
 /* The language is the directory above if the name begins with it, else what the name begins with. */
-static int choose_names(const char *directory, const Manifest *m, PackOptions *o) {
+static int choose_names(const char *directory, const Manifest *m, Pack *p) {
+        PackOptions *o = &p->options;
         _cleanup_free_ char *real = realpath(directory, NULL);
         const char *parent = "", *name;
         char *slash;
         size_t n;
 
-        if (strcmp(o->name, "-") == 0)
-                o->name = m->name;
+        if (strcmp(o->name, "-") == 0) {
+                o->name = p->name = strdup(m->name);
+                if (!p->name)
+                        return -ENOMEM;
+        }
         if (strcmp(o->language, "-") == 0) {
                 name = o->name;
                 slash = real ? strrchr(real, '/') : NULL;
@@ -87,8 +97,8 @@ static int choose_names(const char *directory, const Manifest *m, PackOptions *o
                 n = strlen(parent);
                 if (n == 0 || strncmp(name, parent, n) != 0 || name[n] != '-')
                         n = strcspn(name, "-");
-                o->language = strndup(name, n); /* lives as long as we do */
-                if (!o->language)
+                o->language = p->language = strndup(name, n);
+                if (!p->language)
                         return -ENOMEM;
         }
         return runtime_name_is_valid(o->language) && runtime_name_is_valid(o->name) ? 0 : -EINVAL;
@@ -106,14 +116,11 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
         r = manifest_load_at(dir_fd, "runtime.yml", &m, reterr_message);
         if (r < 0)
                 return r;
-        r = choose_names(directory, m, &p->options);
+        r = choose_names(directory, m, p);
         if (r < 0)
                 return message_set(reterr_message, r, "'%s/%s' cannot be language and name of a runtime",
                                    p->options.language, p->options.name);
-        p->options.name = strdup(p->options.name);
-        r = p->options.name ? 0 : -ENOMEM;
-        if (r >= 0)
-                r = file_tree_scan(dir_fd, &t, reterr_message);
+        r = file_tree_scan(dir_fd, &t, reterr_message);
         if (r < 0)
                 return r;
         p->tree = t;
@@ -129,7 +136,7 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
 }
 
 int verb_pack(const char *directory, const char *language, const char *name, bool store, int progress_fd) {
-        Pack p = { .options = { .language = language,
+        _cleanup_(pack_done) Pack p = { .options = { .language = language,
                                 .name = name,
                                 .store = store,
                                 .done = share_memory(sizeof(uint64_t)) } };

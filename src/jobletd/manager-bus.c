@@ -92,6 +92,15 @@ static int take_size(Manager *m, const Request *request, uid_t owner, Place **re
         return r;
 }
 
+/* A job takes a number, a record and a workspace: where a disk takes no more, there is none. */
+static int refuse_unstored(int r, sd_bus_error *error) {
+        if (r != -ENOSPC && r != -EDQUOT && r != -EROFS && r != -EIO)
+                return r;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the job cannot be accepted, since nothing can be written to %s: %s; an "
+                                 "administrator can make room there, and \"df\" and \"df -i\" tell what is full",
+                                 PKGSTATEDIR " or " PKGRUNDIR, strerror(-r));
+}
+
 static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message,
                   sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -106,7 +115,7 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         if (r >= 0)
                 r = take_size(m, request, owner, &size, error);
         if (r >= 0)
-                r = manager_allocate_id(m, &subject.id);
+                r = refuse_unstored(manager_allocate_id(m, &subject.id), error);
         if (r >= 0)
                 r = record_new(plan, request, attached, now_realtime(), &record);
         if (r >= 0)
@@ -122,7 +131,7 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
                 go->abandon_usec = plan->stop_timeout_usec;
         r = go->workdir ? strv_copy(request->download, &go->download) : -ENOMEM;
         if (r >= 0)
-                r = job_submit(j, plan, go, message);
+                r = refuse_unstored(job_submit(j, plan, go, message), error);
         if (r < 0)
                 return r;
         TAKE_PTR(plan);

@@ -38,6 +38,8 @@ static int enumerate_runtimes(sd_bus *bus, const char *prefix, void *userdata, c
         size_t n = 0;
         int r;
 
+        if (strcmp(prefix, "/org/joblet") != 0 && strcmp(prefix, RUNTIME_PREFIX) != 0)
+                return 0;
         r = store_enumerate(m->store, &runtimes, &n);
         for (size_t i = 0; r >= 0 && i < n; i++) {
                 char *path;

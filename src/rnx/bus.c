@@ -208,6 +208,9 @@ static int error_print(const sd_bus_error *e, int error) {
                                  access_way_out(text));
         if (sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED))
                 return log_error(error, "%s; %s", text, access_way_out(text));
+        /* What nobody foresaw has no sentence of its own */
+        if (e && e->message && strcmp(e->message, strerror(sd_bus_error_get_errno(e))) == 0)
+                return log_error(error, "jobletd cannot do that: %s; the journal may say more: journalctl -u joblet.service", text);
         return log_error(error, "%s", text);
 }
 

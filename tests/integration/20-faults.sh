@@ -7,13 +7,14 @@
 
 teardown() {
         stop_all
+        in_machine sh -c 'systemctl stop joblet.service; for dir in /opt/joblet /run/joblet /var/lib/joblet; do umount "$dir" 2>/dev/null; done; :'
         in_machine sh -c 'rm -f /etc/systemd/system/joblet.service.d/test.conf && systemctl daemon-reload && systemctl restart joblet.service'
 }
 
 # A short run of the suite "soak"
 test_nothing_stays_with_the_daemon() {
         put /root/soak.py <"$(dirname "$0")/../soak/soak.py"
-        assert_exit 0 in_machine python3 /root/soak.py 150 ${JOBLET_TEST_SANITIZED:+--no-memory}
+        assert_exit 0 in_machine python3 /root/soak.py 60 ${JOBLET_TEST_SANITIZED:+--no-memory}
 }
 
 main_pid() {
@@ -38,6 +39,92 @@ test_watchdog_sees_a_daemon_without_descriptors() {
         assert_exit 0 rnx run true
         in_machine touch "/var/lib/joblet/work/$id/go"
         assert_exit 6 rnx wait "$id"
+}
+
+# with_small PATH SIZE: a file system of that size over it, for the daemon too
+with_small() {
+        # shellcheck disable=SC2016
+        in_machine sh -c 'systemctl stop joblet.service && mkdir -p "$1" && mount -t tmpfs -o "size=$2,mode=755" tmpfs "$1" && systemctl start joblet.service' sh "$1" "$2"
+}
+
+# fill PATH: until there is no byte left; empty: undoes it
+fill() {
+        in_machine sh -c "cat /dev/zero >$1/full 2>/dev/null; test -s $1/full"
+}
+
+test_disks_that_are_full() {
+        local id
+
+        with_small /var/lib/joblet 6M
+        as_user alice sh -c 'head -c 9000000 /dev/urandom >big'
+        assert_exit 125 rnx run --upload=big true
+        assert_match "$output" 'cannot unpack "big": No space left on device'
+        id=$(detached alice true)
+        rnx wait "$id"
+        fill /var/lib/joblet
+        for option in --quiet --detach; do
+                assert_exit 125 rnx run "$option" true
+                assert_one_line "$output"
+                assert_match "$output" 'the job cannot be accepted, since nothing can be written to /var/lib/joblet.*: No space left'
+        done
+        assert_exit 0 rnx delete "$id"
+        in_machine rm /var/lib/joblet/full
+        in_machine sh -c 'mount -o remount,nr_inodes=30 /var/lib/joblet; cd /var/lib/joblet && while : >"x$((n = n + 1))"; do :; done 2>/dev/null' || :
+        assert_exit 125 rnx run true
+        assert_match "$output" 'No space left on device.*df -i'
+        in_machine sh -c 'rm /var/lib/joblet/x*; mount -o remount,nr_inodes=0 /var/lib/joblet'
+        in_machine mount -o remount,ro /var/lib/joblet
+        assert_exit 125 rnx run true
+        assert_match "$output" 'cannot be accepted.*Read-only file system'
+        in_machine mount -o remount,rw /var/lib/joblet
+        assert_exit 0 rnx run true
+
+        with_small /run/joblet 100k
+        fill /run/joblet
+        assert_exit 125 rnx run true
+        assert_match "$output" 'cannot be accepted.*/run/joblet: No space left'
+        in_machine systemctl restart joblet.service
+        in_machine rm /run/joblet/full
+        assert_exit 0 rnx run true
+}
+
+# The place of runtimes is often a file system of its own, perhaps one that is empty.
+test_runtimes_on_a_full_file_system() {
+        in_machine sh -euc 'mkdir -p /root/full/bin && cd /root/full && printf "name: t-full\nversion: 1\n" >runtime.yml
+                rnx runtime pack . -o ../small.zip 2>&1; head -c 8000000 /dev/urandom >bin/data; rnx runtime pack . -o ../big.zip'
+        with_small /opt/joblet 4M
+        assert_exit 1 in_machine rnx runtime install /root/big.zip
+        assert_match "$output" 't-full needs 7\.6MB in /opt/joblet/runtimes, but only .* are free'
+        assert_exit 0 in_machine rnx runtime install /root/small.zip
+        assert_exit 0 rnx run --runtime=t-full true
+        fill /opt/joblet
+        assert_exit 1 in_machine rnx runtime install /root/small.zip
+        assert_match "$output" 't-full needs .* but only 0B are free'
+        assert_exit 0 rnx run --runtime=t-full true
+        assert_exit 0 in_machine rnx runtime remove t-full
+        in_machine sh -c 'rm /opt/joblet/full; mount -o remount,ro /opt/joblet'
+        assert_exit 1 in_machine rnx runtime install /root/small.zip
+        assert_match "$output" 'Read-only file system'
+        assert_eq "$(in_machine ls -A /opt/joblet/runtimes)" ''
+}
+
+# To ask for one object costs nothing for all the others.
+test_a_tree_of_many_jobs() {
+        rnx wait "$(detached alice true)"
+        in_machine systemctl stop joblet.service
+        in_machine python3 - <<'END_OF_PROGRAM'
+import os, re
+os.chdir("/var/lib/joblet/jobs")
+last = max(int(name) for name in os.listdir(".") if name.isdigit())
+text = re.sub(r"(?m)^REQUEST_ID=.*\n", "", open(str(last)).read())
+for i in range(last + 1, last + 10001):
+    open(str(i), "w").write(re.sub(r"(?m)^ID=.*$", f"ID={i}", text))
+END_OF_PROGRAM
+        in_machine systemctl start joblet.service
+        # by the square of their number it was half an hour
+        [ "$(in_machine timeout 100 busctl tree --list org.joblet | wc -l)" -gt 5000 ]
+        [ "$(rnx list --no-legend | wc -l)" -gt 10000 ]
+        in_machine sh -c 'systemctl stop joblet.service; rm /var/lib/joblet/jobs/*'
 }
 
 run_tests "$@"
