@@ -86,6 +86,8 @@ static const struct Value {
         { "MemoryPeak",         "t",  VALUE_UINT64,  offsetof(Record, memory_peak)    },
         { "IOReadBytes",        "t",  VALUE_UINT64,  offsetof(Record, io_read_bytes)  },
         { "IOWriteBytes",       "t",  VALUE_UINT64,  offsetof(Record, io_write_bytes) },
+        { "LogEntries",         "t",  VALUE_UINT64,  offsetof(Record, log_entries)    },
+        { "UnloggedBytes",      "t",  VALUE_UINT64,  offsetof(Record, unlogged_bytes) },
 };
 
 static int append_value(sd_bus_message *m, const struct Value *v, const Record *record) {
@@ -494,6 +496,8 @@ static const sd_bus_vtable job_vtable[] = {
         RECORD_PROPERTY("MemoryPeak", "t", 0),
         RECORD_PROPERTY("IOReadBytes", "t", 0),
         RECORD_PROPERTY("IOWriteBytes", "t", 0),
+        RECORD_PROPERTY("LogEntries", "t", 0),
+        RECORD_PROPERTY("UnloggedBytes", "t", 0),
         SD_BUS_PROPERTY("Mounts", "a(sss)", get_mounts, 0, SD_BUS_VTABLE_PROPERTY_EXPLICIT),
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", record), method_describe, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", record), method_wait, SD_BUS_VTABLE_UNPRIVILEGED),

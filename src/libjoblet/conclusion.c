@@ -168,8 +168,7 @@ static void take_exit(Record *r, const Ending *e) {
 }
 
 static void take_figures(Record *r, const Ending *e) {
-        static const RelayOutcome none = { .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX,
-                                           .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX };
+        static const RelayOutcome none = RELAY_OUTCOME_NULL;
         const RelayOutcome *o = e->outcome ?: &none;
 
         if (e->outcome && o->notice.event == RELAY_FAILED)
@@ -181,6 +180,8 @@ static void take_figures(Record *r, const Ending *e) {
         r->memory_peak = o->memory_peak != UINT64_MAX ? o->memory_peak : e->unit_memory_peak;
         r->io_read_bytes = o->io_read_bytes;
         r->io_write_bytes = o->io_write_bytes;
+        r->log_entries = o->log_entries;
+        r->unlogged_bytes = o->unlogged_bytes;
 }
 
 /* Whether the time limit was reached when the job was told to end. PID 1 says "timeout" of a stop that took too

@@ -73,6 +73,8 @@ static const struct {
         { "MEMORY_PEAK",    FIELD_UINT64,  offsetof(Record, memory_peak)    },
         { "IO_READ",        FIELD_UINT64,  offsetof(Record, io_read_bytes)  },
         { "IO_WRITE",       FIELD_UINT64,  offsetof(Record, io_write_bytes) },
+        { "LOG_ENTRIES",    FIELD_UINT64,  offsetof(Record, log_entries)    },
+        { "UNLOGGED",       FIELD_UINT64,  offsetof(Record, unlogged_bytes) },
 };
 
 static Record* record_init(void) {
@@ -87,6 +89,8 @@ static Record* record_init(void) {
                         .memory_peak = UINT64_MAX,
                         .io_read_bytes = UINT64_MAX,
                         .io_write_bytes = UINT64_MAX,
+                        .log_entries = UINT64_MAX,
+                        .unlogged_bytes = UINT64_MAX,
                 };
         return r;
 }

@@ -84,6 +84,8 @@ typedef struct Record {
 
         uint64_t submitted_usec, started_usec, finished_usec; /* CLOCK_REALTIME, 0: not yet */
         uint64_t cpu_usec, memory_peak, io_read_bytes, io_write_bytes; /* UINT64_MAX: not known */
+        uint64_t log_entries;    /* that the journal was given; UINT64_MAX: not known (yet) */
+        uint64_t unlogged_bytes; /* of the output, that it was not; the same */
 } Record;
 
 /* A record of a job that has just been accepted. Copies what it keeps. */

@@ -100,6 +100,8 @@ static const struct {
         { "memory-peak",      offsetof(RelayOutcome, memory_peak),     UINT64_MAX },
         { "io-read",          offsetof(RelayOutcome, io_read_bytes),   UINT64_MAX },
         { "io-write",         offsetof(RelayOutcome, io_write_bytes),  UINT64_MAX },
+        { "log-entries",      offsetof(RelayOutcome, log_entries),     UINT64_MAX },
+        { "unlogged",         offsetof(RelayOutcome, unlogged_bytes),  UINT64_MAX },
 };
 
 static uint64_t* outcome_number(const RelayOutcome *o, size_t i) {
@@ -134,6 +136,10 @@ int relay_outcome_format(const RelayOutcome *o, char **ret) {
 
         *ret = strv_join(lines, "\n");
         return *ret ? 0 : -ENOMEM;
+}
+
+int relay_outcome_format_log(uint64_t entries, uint64_t unlogged_bytes, char **ret) {
+        return asprintf(ret, "log-entries=%" PRIu64 "\nunlogged=%" PRIu64 "\nEND\n", entries, unlogged_bytes) < 0 ? -ENOMEM : 0;
 }
 
 static int outcome_set_flag(int *flag, const char *value) {
@@ -186,15 +192,38 @@ static size_t size_of_notes(const char *text) {
         return end ? (size_t) (end + 1 - text) : 0;
 }
 
+/* What came after the end. A correction that is not complete is none. */
+static int parse_log(const char *text, RelayOutcome *o) {
+        _cleanup_(relay_outcome_done) RelayOutcome log = RELAY_OUTCOME_NULL;
+        _cleanup_free_ char *copy = NULL;
+        const char *last = strstr(text, "\nEND\n");
+        int r;
+
+        if (!last)
+                return 0;
+        if (last[strlen("\nEND\n")] || last - text > RELAY_PACKET_MAX)
+                return -EBADMSG;
+        copy = strndup(text, (size_t) (last + 1 - text));
+        if (!copy)
+                return -ENOMEM;
+        r = outcome_parse_fields(copy, &log);
+        if (r < 0)
+                return r;
+        if (log.log_entries == UINT64_MAX || log.unlogged_bytes == UINT64_MAX || log.notice.event >= 0)
+                return -EBADMSG;
+        o->log_entries = log.log_entries;
+        o->unlogged_bytes = log.unlogged_bytes;
+        return 0;
+}
+
 int relay_outcome_parse(const char *text, RelayOutcome *ret) {
-        static const char end[] = "END\n";
         _cleanup_(relay_outcome_done) RelayOutcome o = RELAY_OUTCOME_NULL;
         _cleanup_free_ char *copy = NULL;
         const char *last = strstr(text, "\nEND\n");
         size_t size = last ? (size_t) (last + 1 - text) : size_of_notes(text);
         int r;
 
-        if (size > RELAY_PACKET_MAX || (last && strlen(last + 1) != strlen(end)))
+        if (size > RELAY_PACKET_MAX)
                 return -EBADMSG;
         copy = strndup(text, size);
         if (!copy)
@@ -205,6 +234,9 @@ int relay_outcome_parse(const char *text, RelayOutcome *ret) {
                 return r;
         if (last && (!relay_outcome_tells_end(&o) || o.oom < 0 || o.finished_usec == 0))
                 return -EBADMSG;
+        r = last ? parse_log(last + strlen("\nEND\n"), &o) : 0;
+        if (r < 0)
+                return r;
         if (!last)
                 o.notice.event = o.started_usec > 0 ? RELAY_STARTED : _RELAY_EVENT_INVALID;
         o.oom = o.oom > 0;

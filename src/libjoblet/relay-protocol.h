@@ -106,12 +106,15 @@ typedef struct RelayOutcome {
         uint64_t cpu_usec;         /* UINT64_MAX where not known, as below */
         uint64_t memory_peak;
         uint64_t io_read_bytes, io_write_bytes;
+        uint64_t log_entries;      /* that the journal was given */
+        uint64_t unlogged_bytes;   /* of the output, that it was not */
 } RelayOutcome;
 
 #define RELAY_OUTCOME_NULL                                                                                   \
         (RelayOutcome) {                                                                                     \
                 .notice.event = _RELAY_EVENT_INVALID, .cpu_usec = UINT64_MAX, .memory_peak = UINT64_MAX,     \
                 .io_read_bytes = UINT64_MAX, .io_write_bytes = UINT64_MAX,                                   \
+                .log_entries = UINT64_MAX, .unlogged_bytes = UINT64_MAX,                                     \
         }
 
 void relay_outcome_done(RelayOutcome *o);
@@ -125,5 +128,7 @@ bool relay_outcome_tells_end(const RelayOutcome *o);
 int relay_outcome_note(const char *key, uint64_t usec, char **ret);
 /* The last piece: all but what is 0 or not known, and so was noted already. */
 int relay_outcome_format(const RelayOutcome *o, char **ret);
+/* What may follow: the last two once more, where the journal took less than it was thought to; and another END. */
+int relay_outcome_format_log(uint64_t entries, uint64_t unlogged_bytes, char **ret);
 /* Returns 1, 0 if there is no END (then *ret has what came before), -EBADMSG if it is malformed, -ENOMEM. */
 int relay_outcome_parse(const char *text, RelayOutcome *ret);

@@ -134,10 +134,11 @@ int command_start(Relay *r, const Launch *launch, char **reterr_message) {
         if (r->go.stdin_fd < 0)
                 return failed(125, reterr_message, "cannot open", "/dev/null", errno);
 
-        if ((q = make_pipe(out)) < 0 || (q = make_pipe(err)) < 0 || (q = make_pipe(result)) < 0)
+        if ((q = make_pipe(out)) < 0 || (!r->merged && (q = make_pipe(err)) < 0) || (q = make_pipe(result)) < 0)
                 return failed(125, reterr_message, "cannot make", "pipes", -q);
         (void) fcntl(out[0], F_SETFL, O_NONBLOCK);
-        (void) fcntl(err[0], F_SETFL, O_NONBLOCK);
+        if (err[0] >= 0)
+                (void) fcntl(err[0], F_SETFL, O_NONBLOCK);
 
         r->pid = fork();
         if (r->pid < 0) {
@@ -145,7 +146,7 @@ int command_start(Relay *r, const Launch *launch, char **reterr_message) {
                 return failed(125, reterr_message, "cannot fork for", launch->command[0], errno);
         }
         if (r->pid == 0)
-                execute(launch, r->go.stdin_fd, out[1], err[1], result[1]);
+                execute(launch, r->go.stdin_fd, out[1], r->merged ? out[1] : err[1], result[1]);
 
         /* Closed by a successful execve(). The wait is short, and signals stay pending. */
         result[1] = safe_close(result[1]);

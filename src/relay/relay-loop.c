@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <syslog.h>
 
+#include "clock.h"
 #include "relay.h"
 
 /* A process that dies closes its descriptors one by one: so long may the client's control socket outlive
@@ -14,8 +14,8 @@
 #define STOP_PATIENCE_USEC (2U * USEC_PER_SEC)
 /* A journal that takes nothing for so long holds up nobody. */
 #ifdef RELAY_TEST
-#define JOURNAL_PATIENCE_USEC (2U * USEC_PER_SEC)
-#define JOURNAL_FINISH_USEC (4U * USEC_PER_SEC)
+#define JOURNAL_PATIENCE_USEC (5U * USEC_PER_SEC)
+#define JOURNAL_FINISH_USEC (6U * USEC_PER_SEC)
 #else
 #define JOURNAL_PATIENCE_USEC (10U * USEC_PER_SEC)
 /* So long may it take what a client had faster. */
@@ -133,26 +133,19 @@ static void handle_common(Relay *r, const struct pollfd *fds) {
                 relay_handle_signals(r);
 }
 
-static void prepare_journal(const Relay *r, struct pollfd *fds) {
-        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
-                fds[i] = (struct pollfd) {
-                        .fd = stream_journal_pending(r->streams + i) ? r->streams[i].journal_fd : -1,
-                        .events = POLLOUT,
-                };
-}
-
-static void handle_journal(Relay *r, const struct pollfd *fds) {
-        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
-                if (fds[i].revents)
-                        stream_write_journal(r->streams + i);
+static struct pollfd poll_journal(const Relay *r) {
+        return (struct pollfd) {
+                .fd = journal_queue_pending(&r->queue) > 0 ? r->queue.fd : -1,
+                .events = POLLOUT,
+        };
 }
 
 int relay_wait(Relay *r, int fd, short events) {
         for (;;) {
-                struct pollfd fds[POLL_OTHERS + ELEMENTSOF(r->streams) + 1], *last = fds + ELEMENTSOF(fds) - 1;
+                struct pollfd fds[POLL_OTHERS + 2], *journal = fds + POLL_OTHERS, *last = journal + 1;
 
                 prepare_common(r, fds);
-                prepare_journal(r, fds + POLL_OTHERS);
+                *journal = poll_journal(r);
                 *last = (struct pollfd) { .fd = fd, .events = events };
                 if (poll(fds, ELEMENTSOF(fds), -1) < 0) {
                         if (errno == EINTR)
@@ -161,7 +154,8 @@ int relay_wait(Relay *r, int fd, short events) {
                 }
 
                 handle_common(r, fds);
-                handle_journal(r, fds + POLL_OTHERS);
+                if (journal->revents)
+                        journal_queue_write(&r->queue);
                 if (r->terminated || r->cancel_signal > 0)
                         return -ECANCELED;
                 if (last->revents)
@@ -187,36 +181,35 @@ static void check_client(Relay *r, Stream *s, uint64_t *timeout) {
 
 /* poll() finds room in a socket when three quarters of it are empty, which are megabytes in journald's: so
  * whether nothing was taken shows when it is tried. */
-static bool journal_took_nothing(Stream *s, uint64_t *timeout) {
-        if (!stream_journal_pending(s) || !expired(now_monotonic(), s->journal_usec, JOURNAL_PATIENCE_USEC, timeout))
+static bool journal_took_nothing(JournalQueue *q, uint64_t *timeout) {
+        if (journal_queue_pending(q) == 0 || !expired(now_monotonic(), q->since_usec, JOURNAL_PATIENCE_USEC, timeout))
                 return false;
-        stream_write_journal(s);
-        return stream_journal_pending(s) &&
-               expired(now_monotonic(), s->journal_usec, JOURNAL_PATIENCE_USEC, timeout);
+        journal_queue_write(q);
+        return journal_queue_pending(q) > 0 &&
+               expired(now_monotonic(), q->since_usec, JOURNAL_PATIENCE_USEC, timeout);
 }
 
-static void check_journal(Stream *s, uint64_t *timeout) {
-        if ((s->finished || (s->client_fd >= 0 && s->copy == COPY_ALL)) && journal_took_nothing(s, timeout)) {
-                if (s->finished)
-                        stream_drop_journal(s);
-                else
-                        stream_stall_journal(s);
-        }
+static bool is_copying(const Stream *s) {
+        return s->client_fd >= 0 && !s->finished && s->copy == COPY_ALL;
 }
 
-/* Where the journal's copy of one stream broke, the other tells. */
-static void tell_lost_journal(Relay *r) {
-        char text[128];
+/* Nobody waits for a journal that takes nothing, but a command without a client. */
+static void check_journal(Relay *r, uint64_t *timeout) {
+        bool finished = r->streams[0].finished && r->streams[1].finished;
 
-        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
-                Stream *s = r->streams + i, *other = r->streams + !i;
-
-                if (!s->journal_lost)
-                        continue;
-                s->journal_lost = false;
-                (void) snprintf(text, sizeof(text), "joblet: the journal takes no more of %s", s->name);
-                stream_note(other, LOG_WARNING, text);
-        }
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                if (r->streams[i].copy == COPY_STALLED && journal_queue_pending(&r->queue) <= r->queue.max / 2 &&
+                    journal_queue_pending(&r->queue) <= JOURNAL_AHEAD_MAX)
+                        stream_resume_journal(r->streams + i);
+        if (!finished && !is_copying(r->streams) && !is_copying(r->streams + 1))
+                return;
+        if (!journal_took_nothing(&r->queue, timeout))
+                return;
+        if (finished)
+                journal_queue_break(&r->queue);
+        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
+                if (is_copying(r->streams + i))
+                        stream_stall_journal(r->streams + i);
 }
 
 /* All that does not depend on a descriptor. Returns whether there is still something to do. */
@@ -228,13 +221,15 @@ static bool settle(Relay *r, uint64_t *timeout) {
                         stream_drain(r->streams + i);
                 check_client(r, r->streams + i, timeout);
                 stream_settle(r->streams + i);
-                check_journal(r->streams + i, timeout);
+                stream_check_line(r->streams + i, timeout);
         }
-        tell_lost_journal(r);
+        check_journal(r, timeout);
         check_abandoned(r, timeout);
+        /* What was made just now goes out without another round. */
+        journal_queue_write(&r->queue);
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
                 if (!r->streams[i].finished || stream_client_pending(r->streams + i) ||
-                    (stream_journal_pending(r->streams + i) && !r->streams[i].attached))
+                    (journal_queue_pending(&r->queue) > 0 && !r->streams[i].attached))
                         busy = true;
         return busy;
 }
@@ -245,15 +240,16 @@ static int poll_timeout(uint64_t usec) {
 
 int relay_copy(Relay *r) {
         for (;;) {
-                struct pollfd fds[POLL_OTHERS + 2 * STREAM_POLL_FDS];
+                struct pollfd fds[POLL_OTHERS + 1 + 2 * STREAM_POLL_FDS], *streams = fds + POLL_OTHERS + 1;
                 uint64_t timeout = UINT64_MAX;
 
                 if (!settle(r, &timeout))
                         return 0;
 
                 prepare_common(r, fds);
+                fds[POLL_OTHERS] = poll_journal(r);
                 for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
-                        stream_poll_prepare(r->streams + i, fds + POLL_OTHERS + i * STREAM_POLL_FDS);
+                        stream_poll_prepare(r->streams + i, streams + i * STREAM_POLL_FDS);
                 if (poll(fds, ELEMENTSOF(fds), poll_timeout(timeout)) < 0) {
                         if (errno == EINTR)
                                 continue;
@@ -262,7 +258,7 @@ int relay_copy(Relay *r) {
 
                 handle_common(r, fds);
                 for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
-                        stream_poll_handle(r->streams + i, fds + POLL_OTHERS + i * STREAM_POLL_FDS);
+                        stream_poll_handle(r->streams + i, streams + i * STREAM_POLL_FDS);
         }
 }
 
@@ -274,33 +270,28 @@ void relay_finish_journal(Relay *r) {
                 stream_close_client(r->streams + i);
 
         for (;;) {
-                struct pollfd fds[POLL_OTHERS + ELEMENTSOF(r->streams)];
+                struct pollfd fds[POLL_OTHERS + 1];
                 uint64_t timeout = UINT64_MAX,
                          patience = cut || r->terminated ? JOURNAL_LAST_USEC : JOURNAL_FINISH_USEC;
 
-                for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
-                        check_journal(r->streams + i, &timeout);
-                tell_lost_journal(r);
-                if (!stream_journal_pending(r->streams) && !stream_journal_pending(r->streams + 1))
+                journal_queue_write(&r->queue);
+                check_journal(r, &timeout);
+                if (journal_queue_pending(&r->queue) == 0)
                         return;
                 if (expired(now_monotonic(), since, patience, &timeout)) {
                         if (cut)
-                                return;
-                        for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
-                                stream_write_journal(r->streams + i);
-                                stream_cut_journal(r->streams + i);
-                                stream_write_journal(r->streams + i);
-                        }
+                                break;
+                        journal_queue_cut(&r->queue);
                         cut = true;
                         since = now_monotonic();
                         continue;
                 }
 
                 prepare_common(r, fds);
-                prepare_journal(r, fds + POLL_OTHERS);
+                fds[POLL_OTHERS] = poll_journal(r);
                 if (poll(fds, ELEMENTSOF(fds), poll_timeout(timeout)) < 0 && errno != EINTR)
-                        return;
+                        break;
                 handle_common(r, fds);
-                handle_journal(r, fds + POLL_OTHERS);
         }
+        journal_queue_break(&r->queue);
 }

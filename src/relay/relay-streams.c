@@ -4,34 +4,20 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <syslog.h>
-#include <time.h>
 
+#include "clock.h"
 #include "relay-streams.h"
 
 #define BUFFER_SIZE (64U * 1024U)
 
-uint64_t now_monotonic(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000U;
-}
-
-int stream_init(Stream *s, const char *name, int client_fd, int journal_fd, int priority) {
-        int type;
-        socklen_t size = sizeof(type);
-
+int stream_init(Stream *s, int client_fd, JournalQueue *queue, int priority) {
         *s = STREAM_NULL;
-        s->name = name;
         s->client_fd = client_fd;
         s->attached = client_fd >= 0;
-        s->backlog_max = JOURNAL_BACKLOG_MAX;
-        s->journal_fd = journal_fd;
-        s->journal_is_socket = getsockopt(journal_fd, SOL_SOCKET, SO_TYPE, &type, &size) >= 0;
-        s->journal_usec = now_monotonic();
+        s->queue = queue;
         s->lines.priority = priority;
+        s->binary_at = UINT64_MAX;
 
         /* A pipe made for this stream: the client holds its other end, which this flag does not touch. */
         if (client_fd >= 0)
@@ -46,41 +32,16 @@ void stream_done(Stream *s) {
         safe_close(s->client_fd);
         journal_lines_done(&s->lines);
         free(s->buffer);
+        free(s->tail);
         *s = STREAM_NULL;
 }
 
-void stream_drop_journal(Stream *s) {
-        s->journal_fd = -EBADF;
-        s->journal_lost = true;
-        journal_lines_done(&s->lines);
-}
-
-/* To be asked before lines are added: the time that journald has for them begins when the first is there. */
-static bool journal_begin(Stream *s) {
-        if (s->journal_fd < 0)
-                return false;
-        if (!stream_journal_pending(s))
-                s->journal_usec = now_monotonic();
-        return true;
-}
-
 static void feed_journal(Stream *s, const char *data, size_t size) {
-        if (journal_begin(s) && journal_lines_feed(&s->lines, data, size) < 0)
-                stream_drop_journal(s);
-}
-
-static void flush_journal(Stream *s) {
-        if (journal_begin(s) && journal_lines_flush(&s->lines) < 0)
-                stream_drop_journal(s);
-}
-
-void stream_note(Stream *s, int priority, const char *text) {
-        if (journal_begin(s) && journal_lines_note(&s->lines, priority, text) < 0)
-                stream_drop_journal(s);
+        journal_lines_feed(&s->lines, s->queue, data, size);
 }
 
 static void stop_copy(Stream *s, StreamCopy why) {
-        flush_journal(s);
+        journal_lines_flush(&s->lines, s->queue);
         s->copy = why;
 }
 
@@ -88,48 +49,69 @@ void stream_stall_journal(Stream *s) {
         stop_copy(s, COPY_STALLED);
 }
 
-/* Says what the journal did not get, and lets it have what follows. */
-static void resume_copy(Stream *s) {
-        char text[160];
+/* Keeps the last of it. */
+static void leave_out(Stream *s, const char *data, size_t size) {
+        size_t keep;
 
-        switch (s->copy) {
-        case COPY_BINARY:
-                (void) snprintf(text, sizeof(text), "joblet: binary output, not copied to the journal "
-                                "(%" PRIu64 " bytes went to the client)", s->n_uncopied);
-                break;
-        case COPY_LIMIT:
-                (void) snprintf(text, sizeof(text), "joblet: more than %" PRIu64 " MiB of output, the rest "
-                                "(%" PRIu64 " bytes) went to the client alone",
-                                JOURNAL_COPY_MAX / 1024U / 1024U, s->n_uncopied);
-                break;
-        case COPY_STALLED:
-                (void) snprintf(text, sizeof(text),
-                                "joblet: the journal did not keep up with the output, the rest "
-                                "(%" PRIu64 " bytes) went to the client alone",
-                                s->n_uncopied);
-                break;
-        default:
+        s->n_uncopied += size;
+        if (!s->tail && !(s->tail = malloc(JOURNAL_KEEP)))
                 return;
+        if (size > JOURNAL_KEEP) {
+                data += size - JOURNAL_KEEP;
+                size = JOURNAL_KEEP;
         }
-        stream_note(s, LOG_NOTICE, text);
+        keep = s->tail_size < JOURNAL_KEEP - size ? s->tail_size : JOURNAL_KEEP - size;
+        memmove(s->tail, s->tail + s->tail_size - keep, keep);
+        memcpy(s->tail + keep, data, size);
+        s->tail_size = keep + size;
+}
+
+/* The last whole lines of what was left out; all of it, if all of it is there. */
+static size_t tail_begin(const Stream *s) {
+        const char *newline;
+
+        if (s->tail_size == s->n_uncopied)
+                return 0;
+        newline = memchr(s->tail, '\n', s->tail_size);
+        return newline ? (size_t) (newline + 1 - s->tail) : 0;
+}
+
+void stream_resume_journal(Stream *s) {
+        static const char *const reasons[_COPY_MAX] = {
+                [COPY_BINARY] = "long binary output is not kept here",
+                [COPY_LIMIT] = "only so much output is kept here",
+                [COPY_STALLED] = "the journal did not keep up with the output",
+        };
+        _cleanup_free_ char *text = NULL;
+        size_t begin = s->tail ? tail_begin(s) : 0;
+        uint64_t n_missing = s->n_uncopied - (s->tail_size - begin);
+
+        if (s->copy == COPY_ALL)
+                return;
+        if (n_missing > 0 && asprintf(&text, "joblet: %s: %" PRIu64 " bytes are missing here, which the client got",
+                                      reasons[s->copy], n_missing) < 0)
+                text = NULL;
+        if (text)
+                journal_queue_note(s->queue, LOG_NOTICE, text);
+        s->queue->n_lost += n_missing;
         s->copy = COPY_ALL;
-        s->n_copied = s->n_uncopied = 0;
+        if (s->tail)
+                feed_journal(s, s->tail + begin, s->tail_size - begin);
+        free(s->tail);
+        s->tail = NULL;
+        s->tail_size = 0;
+        s->n_uncopied = 0;
 }
 
 void stream_drop_client(Stream *s) {
-        size_t untaken = s->end - s->start;
-
         if (s->client_fd < 0)
                 return;
 
         s->client_fd = safe_close(s->client_fd);
         s->attached = false;
         s->refused_usec = 0;
-        if (s->copy != COPY_ALL) {
-                s->n_uncopied -= untaken;
-                resume_copy(s);
-                feed_journal(s, s->buffer + s->start, untaken);
-        }
+        /* What it had not taken was offered to the journal when it was read: it is the last of what was left out. */
+        stream_resume_journal(s);
         s->start = s->end = 0;
 }
 
@@ -140,8 +122,8 @@ static void finish(Stream *s) {
 
         s->pipe_fd = safe_close(s->pipe_fd);
         s->finished = true;
-        flush_journal(s);
-        resume_copy(s);
+        stream_resume_journal(s);
+        journal_lines_flush(&s->lines, s->queue);
 }
 
 void stream_close_client(Stream *s) {
@@ -149,29 +131,41 @@ void stream_close_client(Stream *s) {
         s->refused_usec = 0;
 }
 
-void stream_cut_journal(Stream *s) {
-        char text[160];
-        size_t n;
-
-        if (!stream_journal_pending(s))
-                return;
-        n = journal_lines_cut(&s->lines);
-        (void) snprintf(text, sizeof(text), "joblet: the journal did not keep up with the output, the end "
-                        "(%zu bytes) went to the client alone", n);
-        if (n > 0)
-                stream_note(s, LOG_NOTICE, text);
-}
-
 void stream_refuse(Stream *s) {
-        s->n_uncopied -= s->copy == COPY_ALL ? 0 : s->end - s->start;
         s->start = s->end = 0;
         s->client_fd = safe_close(s->client_fd);
         s->refused_usec = 0;
         finish(s);
 }
 
+void stream_check_line(Stream *s, uint64_t *timeout) {
+        uint64_t now;
+
+        if (s->lines.length == 0)
+                return;
+        now = now_monotonic();
+        if (expired(now, s->lines.touched_usec, LINE_IDLE_USEC, timeout) ||
+            expired(now, s->lines.begun_usec, LINE_AGE_USEC, timeout))
+                journal_lines_flush(&s->lines, s->queue);
+}
+
+/* Whether the journal gets these bytes as well. */
+static StreamCopy judge(Stream *s, const char *data, size_t size) {
+        if (s->copy != COPY_ALL)
+                return s->copy;
+        if (s->binary_at == UINT64_MAX && memchr(data, 0, size))
+                s->binary_at = s->n_copied;
+        if (s->binary_at != UINT64_MAX && s->n_copied + size - s->binary_at > JOURNAL_BINARY_MAX)
+                return COPY_BINARY;
+        if (s->n_copied + size > JOURNAL_COPY_MAX)
+                return COPY_LIMIT;
+        return journal_queue_pending(s->queue) + size > s->queue->max ? COPY_STALLED : COPY_ALL;
+}
+
 /* Something was read into the buffer: all of it belongs to the client, and the journal gets a copy. */
 static void take(Stream *s, size_t size) {
+        StreamCopy copy;
+
         s->start = 0;
         s->end = size;
         s->client_usec = now_monotonic();
@@ -182,18 +176,14 @@ static void take(Stream *s, size_t size) {
                 return;
         }
 
-        if (s->copy == COPY_ALL && memchr(s->buffer, 0, size))
-                stop_copy(s, COPY_BINARY);
-        else if (s->copy == COPY_ALL && s->n_copied + size > JOURNAL_COPY_MAX)
-                stop_copy(s, COPY_LIMIT);
-        else if (s->copy == COPY_ALL && journal_lines_pending(&s->lines) + size > s->backlog_max)
-                stop_copy(s, COPY_STALLED);
-
-        if (s->copy == COPY_ALL) {
+        copy = judge(s, s->buffer, size);
+        if (copy != s->copy)
+                stop_copy(s, copy);
+        if (copy == COPY_ALL) {
                 feed_journal(s, s->buffer, size);
                 s->n_copied += size;
         } else
-                s->n_uncopied += size;
+                leave_out(s, s->buffer, size);
 }
 
 static void read_pipe(Stream *s) {
@@ -225,33 +215,12 @@ static void write_client(Stream *s) {
         s->start = s->end = 0;
 }
 
-/* Without blocking, and without a flag on what may be shared with others. */
-static ssize_t send_journal(Stream *s, const char *data, size_t size) {
-        if (s->journal_is_socket)
-                return send(s->journal_fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        return write(s->journal_fd, data, size);
-}
-
-void stream_write_journal(Stream *s) {
-        while (stream_journal_pending(s)) {
-                ssize_t n = send_journal(s, s->lines.buffer + s->lines.start, journal_lines_pending(&s->lines));
-
-                if (n < 0) {
-                        if (errno != EAGAIN)
-                                stream_drop_journal(s);
-                        return;
-                }
-                s->journal_usec = now_monotonic();
-                journal_lines_consume(&s->lines, (size_t) n);
-        }
-}
-
 /* While the client's pipe is found closed, but whether the client as a whole has gone is not known yet,
  * nothing is read. */
 static bool wants_read(const Stream *s) {
         if (s->pipe_fd < 0 || s->start < s->end || s->refused_usec > 0 || (s->draining && s->n_drain == 0))
                 return false;
-        return s->client_fd >= 0 || journal_lines_pending(&s->lines) < JOURNAL_AHEAD_MAX;
+        return s->client_fd >= 0 || journal_queue_pending(s->queue) < JOURNAL_AHEAD_MAX;
 }
 
 void stream_poll_prepare(const Stream *s, struct pollfd *fds) {
@@ -259,18 +228,13 @@ void stream_poll_prepare(const Stream *s, struct pollfd *fds) {
 
         fds[0] = (struct pollfd) { .fd = wants_read(s) ? s->pipe_fd : -1, .events = POLLIN };
         fds[1] = (struct pollfd) { .fd = wants_write ? s->client_fd : -1, .events = POLLOUT };
-        fds[2] = (struct pollfd) { .fd = stream_journal_pending(s) ? s->journal_fd : -1, .events = POLLOUT };
 }
 
 void stream_poll_handle(Stream *s, const struct pollfd *fds) {
-        if (fds[2].revents)
-                stream_write_journal(s);
         if (fds[0].revents && wants_read(s))
                 read_pipe(s);
         if (stream_client_pending(s) && s->refused_usec == 0 && (fds[0].revents || fds[1].revents))
                 write_client(s);
-        if (fds[0].revents && stream_journal_pending(s))
-                stream_write_journal(s);
 }
 
 void stream_settle(Stream *s) {

@@ -14,10 +14,11 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
-#include <time.h>
 
+#include "clock.h"
 #include "figures.h"
 #include "relay.h"
 #include "text.h"
@@ -32,13 +33,6 @@ const char* work_directory(void) {
                 return e;
 #endif
         return "/work";
-}
-
-uint64_t now_realtime(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000U;
 }
 
 void relay_log(Relay *r, int priority, const char *format, ...) {
@@ -58,7 +52,7 @@ void relay_log(Relay *r, int priority, const char *format, ...) {
                 line = NULL;
                 return;
         }
-        stream_note(r->streams + 1, priority, line);
+        journal_queue_note(&r->queue, priority, line);
 }
 
 static int set_up(Relay *r) {
@@ -203,16 +197,28 @@ static size_t backlog_max(void) {
                part <= JOURNAL_AHEAD_MAX   ? JOURNAL_AHEAD_MAX : (size_t) part;
 }
 
+/* Whether the client wants both streams in one. */
+static bool is_same_pipe(int a, int b) {
+        struct stat x, y;
+
+        return a >= 0 && b >= 0 && fstat(a, &x) >= 0 && fstat(b, &y) >= 0 &&
+               x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* Up to the end of the command and of what it wrote. */
 static void run(Relay *r, Launch *launch, RelayNotice *ret) {
         char *message = NULL;
         int q;
 
         r->has_control = r->go.control_fd >= 0;
-        q = stream_init(r->streams, "standard output", TAKE_FD(r->go.stdout_fd), STDOUT_FILENO, LOG_INFO);
+        r->merged = is_same_pipe(r->go.stdout_fd, r->go.stderr_fd);
+        if (r->merged)
+                r->go.stderr_fd = safe_close(r->go.stderr_fd);
+        r->queue.max = backlog_max();
+        q = stream_init(r->streams, TAKE_FD(r->go.stdout_fd), &r->queue, LOG_INFO);
         if (q >= 0)
-                q = stream_init(r->streams + 1, "standard error", TAKE_FD(r->go.stderr_fd), STDERR_FILENO, LOG_ERR);
-        r->streams[0].backlog_max = r->streams[1].backlog_max = backlog_max();
+                q = stream_init(r->streams + 1, TAKE_FD(r->go.stderr_fd), &r->queue, LOG_ERR);
+        r->streams[1].attached = r->streams[1].attached || r->merged;
         if (q >= 0)
                 q = start(r, launch, &message);
         launch_done(launch); /* its memory counts as the job's */
@@ -231,9 +237,11 @@ static void run(Relay *r, Launch *launch, RelayNotice *ret) {
                 relay_log(r, LOG_ERR, "%s", ret->text ?: "failed");
 }
 
-/* Says to everyone how it ended: to the file first, which is there when nobody else is. */
+/* Says to everyone how it ended: to the file first, which is there when nobody else is. What still waits
+ * for the journal is taken for logged. */
 static void conclude(Relay *r, RelayNotice *notice) {
-        RelayOutcome outcome = { .notice = *notice, .finished_usec = r->finished_usec };
+        RelayOutcome outcome = { .notice = *notice, .finished_usec = r->finished_usec,
+                                 .log_entries = r->queue.n_entries, .unlogged_bytes = r->queue.n_lost };
         _cleanup_free_ char *text = NULL;
         Figures figures;
 
@@ -253,9 +261,21 @@ static void conclude(Relay *r, RelayNotice *notice) {
                 notify(r, notice);
 }
 
+/* The journal gets what it has not taken yet; the outcome is corrected if that was not all. */
+static void finish_journal(Relay *r) {
+        _cleanup_free_ char *text = NULL;
+        uint64_t n_entries = r->queue.n_entries, n_lost = r->queue.n_lost;
+
+        relay_finish_journal(r);
+        if ((n_entries != r->queue.n_entries || n_lost != r->queue.n_lost) &&
+            relay_outcome_format_log(r->queue.n_entries, r->queue.n_lost, &text) >= 0)
+                write_outcome(r, text);
+}
+
 static void relay_done(Relay *r) {
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++)
                 stream_done(r->streams + i);
+        journal_queue_done(&r->queue);
         relay_go_done(&r->go);
         safe_close(r->signal_fd);
         safe_close(r->work_fd);
@@ -263,7 +283,7 @@ static void relay_done(Relay *r) {
 
 int main(void) {
         _cleanup_(relay_done) Relay r = { .daemon_fd = STDIN_FILENO, .signal_fd = -EBADF, .work_fd = -EBADF,
-                                         .go = RELAY_GO_NULL, .streams = { STREAM_NULL, STREAM_NULL },
+                                         .go = RELAY_GO_NULL, .streams = { STREAM_NULL, STREAM_NULL }, .queue = JOURNAL_QUEUE_NULL,
                                          .begun_usec = now_monotonic() };
         _cleanup_(relay_notice_done) RelayNotice notice = {};
         _cleanup_(launch_done) Launch launch = {};
@@ -278,6 +298,8 @@ int main(void) {
         }
         if (q < 0)
                 return RELAY_EXIT_NOT_BEGUN;
+        /* systemd gives both standard streams one connection. */
+        journal_queue_init(&r.queue, STDOUT_FILENO);
 
         switch (wait_for_go(&r)) {
         case 1:
@@ -297,6 +319,6 @@ int main(void) {
         if (r.go.download_fd >= 0 && r.reaped && notice.event != RELAY_FAILED && !r.terminated)
                 transfer_download(&r);
         conclude(&r, &notice);
-        relay_finish_journal(&r);
+        finish_journal(&r);
         return notice.event == RELAY_SIGNALED ? 128 + notice.code : notice.code;
 }

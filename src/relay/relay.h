@@ -17,7 +17,9 @@ typedef struct Relay {
         int work_fd; /* the job's own directory */
         RelayGo go;  /* control_fd is closed once the client has gone; streams own its stdout_fd and stderr_fd */
         bool has_control; /* there was a control_fd */
+        bool merged;      /* the client wants both streams in one pipe, in the order in which they are written */
         Stream streams[2];
+        JournalQueue queue; /* of both */
 
         bool terminated;          /* SIGTERM was received */
         uint64_t terminated_usec; /* ... while the command was not yet reaped: CLOCK_MONOTONIC, as the next two; else 0 */
@@ -33,8 +35,6 @@ typedef struct Relay {
 
 /* The job's own directory; the tests put theirs in its place. */
 const char* work_directory(void);
-
-uint64_t now_realtime(void);
 
 /* A line of the relay's own in the journal, behind what waits there. */
 void relay_log(Relay *r, int priority, const char *format, ...) _printf_(3, 4);

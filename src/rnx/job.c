@@ -44,6 +44,8 @@ static const Field fields[] = {
         FIELD("MemoryPeak",         "t",      memory_peak),
         FIELD("IOReadBytes",        "t",      io_read_bytes),
         FIELD("IOWriteBytes",       "t",      io_write_bytes),
+        FIELD("LogEntries",         "t",      log_entries),
+        FIELD("UnloggedBytes",      "t",      unlogged_bytes),
         FIELD("Mounts",             "a(sss)", mounts),
 };
 
@@ -147,6 +149,8 @@ int job_record_read(sd_bus_message *m, JobRecord *ret) {
                 .memory_peak = UINT64_MAX,
                 .io_read_bytes = UINT64_MAX,
                 .io_write_bytes = UINT64_MAX,
+                .log_entries = UINT64_MAX,
+                .unlogged_bytes = UINT64_MAX,
         };
         int r;
 

@@ -32,6 +32,7 @@ typedef struct JobRecord {
         uint64_t memory_max, timeout_usec;
         uint64_t submitted_usec, started_usec, finished_usec;
         uint64_t cpu_usage_nsec, memory_peak, io_read_bytes, io_write_bytes;
+        uint64_t log_entries, unlogged_bytes;
 } JobRecord;
 
 void job_record_done(JobRecord *record);

@@ -28,7 +28,7 @@ int relay_test_setup(void **state) {
         assert_non_null(t);
         *t = (RelayTest) {
                 .daemon_fd = -EBADF, .control_fd = -EBADF, .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF,
-                .upload_fd = -EBADF, .download_fd = -EBADF, .journal_fds = { -EBADF, -EBADF }, .outcome_fd = -EBADF,
+                .upload_fd = -EBADF, .download_fd = -EBADF, .journal_fd = -EBADF, .outcome_fd = -EBADF,
                 .go = RELAY_GO_NULL, .program = getenv("JOBLET_TEST_RELAY") ?: RELAY_TEST_PROGRAM,
         };
         assert_non_null(mkdtemp(path));
@@ -52,9 +52,9 @@ static int open_one(const char *path, const struct stat *st, int type, struct FT
 
 int relay_test_teardown(void **state) {
         RelayTest *t = *state;
-        Buffer *buffers[] = { &t->out, &t->err, t->journal, t->journal + 1, &t->download };
+        Buffer *buffers[] = { &t->out, &t->err, &t->journal, &t->download };
         int fds[] = { t->daemon_fd, t->control_fd, t->stdin_fd, t->stdout_fd, t->stderr_fd, t->upload_fd,
-                      t->download_fd, t->journal_fds[0], t->journal_fds[1], t->outcome_fd };
+                      t->download_fd, t->journal_fd, t->outcome_fd };
 
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 safe_close(fds[i]);
@@ -75,14 +75,14 @@ int relay_test_teardown(void **state) {
         return 0;
 }
 
-_Noreturn static void relay_child(const RelayTest *t, int program_fd, int daemon_fd, int out_fd, int err_fd,
+_Noreturn static void relay_child(const RelayTest *t, int program_fd, int daemon_fd, int journal_fd,
                                   char **argv) {
         (void) setenv("JOBLET_TEST_WORK", t->work, 1);
         (void) setenv("INVOCATION_ID", INVOCATION, 1);
         (void) setenv("NOTIFY_SOCKET", "/nowhere", 1);
         (void) setenv("MEMORY_PRESSURE_WATCH", "/dev/null", 1);
         (void) setenv("ASAN_OPTIONS", "abort_on_error=0:exitcode=99", 1);
-        if (dup2(daemon_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0)
+        if (dup2(daemon_fd, 0) < 0 || dup2(journal_fd, 1) < 0 || dup2(journal_fd, 2) < 0)
                 _exit(98);
         if (t->as_nobody && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
                              setresuid(NOBODY, NOBODY, NOBODY) < 0))
@@ -93,7 +93,7 @@ _Noreturn static void relay_child(const RelayTest *t, int program_fd, int daemon
 
 void relay_spawn(RelayTest *t, const char *command, ...) {
         const char *argv[] = { "joblet-relay", NULL };
-        int daemon_fds[2], journal[2][2], one = 1, program_fd, r;
+        int daemon_fds[2], journal[2], one = 1, program_fd, r;
         _cleanup_free_ char *packet = NULL;
         size_t n_fds = 0;
         pid_t pid;
@@ -111,22 +111,19 @@ void relay_spawn(RelayTest *t, const char *command, ...) {
         assert_true(program_fd >= 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, daemon_fds), 0);
         assert_int_equal(setsockopt(daemon_fds[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)), 0);
-        for (size_t i = 0; i < 2; i++)
-                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, journal[i]), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, journal), 0);
 
         t->pid = (pid_t) syscall(SYS_clone, SIGCHLD | (t->in_namespace ? CLONE_NEWPID : 0), 0, 0, 0, 0);
         if (t->pid < 0 && t->in_namespace)
                 skip();
         assert_true(t->pid >= 0);
         if (t->pid == 0)
-                relay_child(t, program_fd, daemon_fds[1], journal[0][1], journal[1][1], (char**) argv);
+                relay_child(t, program_fd, daemon_fds[1], journal[1], (char**) argv);
         close(program_fd);
         close(daemon_fds[1]);
         t->daemon_fd = daemon_fds[0];
-        for (size_t i = 0; i < 2; i++) {
-                close(journal[i][1]);
-                t->journal_fds[i] = journal[i][0];
-        }
+        close(journal[1]);
+        t->journal_fd = journal[0];
 
         do {
                 struct pollfd p = { .fd = t->daemon_fd, .events = POLLIN };
@@ -156,6 +153,12 @@ void relay_go(RelayTest *t, unsigned flags) {
         if (flags & WITH_CLIENT) {
                 make_pipe(&t->go.stdout_fd, &t->stdout_fd, true);
                 make_pipe(&t->go.stderr_fd, &t->stderr_fd, true);
+                if (flags & MERGED) {
+                        close(t->stderr_fd);
+                        close(t->go.stderr_fd);
+                        t->stderr_fd = -EBADF;
+                        t->go.stderr_fd = fcntl(t->go.stdout_fd, F_DUPFD_CLOEXEC, 3);
+                }
                 assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
                 t->control_fd = control[0];
                 t->go.control_fd = control[1];
@@ -226,7 +229,7 @@ static bool transfer(RelayTest *t, int timeout) {
                 Buffer *buffer;
         } in[] = {
                 { &t->stdout_fd, &t->out },              { &t->stderr_fd, &t->err },
-                { t->journal_fds, t->journal },          { t->journal_fds + 1, t->journal + 1 },
+                { &t->journal_fd, &t->journal },
                 { &t->download_fd, &t->download },
         };
         struct pollfd p[ELEMENTSOF(in) + 2];
@@ -264,7 +267,7 @@ static void read_notices(int fd, RelayNotice *notices, size_t *n) {
 }
 
 void relay_collect(RelayTest *t) {
-        Buffer *buffers[] = { &t->out, &t->err, t->journal, t->journal + 1, &t->download };
+        Buffer *buffers[] = { &t->out, &t->err, &t->journal, &t->download };
         char text[4096] = {};
         int status;
 

@@ -25,7 +25,7 @@ typedef struct RelayTest {
         int control_fd;                    /* the client's end, as those below */
         int stdin_fd, stdout_fd, stderr_fd;
         int upload_fd, download_fd;
-        int journal_fds[2];
+        int journal_fd;
         int outcome_fd;
 
         char **command, **environment; /* what is to be executed */
@@ -37,7 +37,7 @@ typedef struct RelayTest {
         const char *input, *upload; /* what is to be written, and how much */
         size_t input_size, upload_size;
 
-        Buffer out, err, journal[2], download;
+        Buffer out, err, journal, download; /* journal: of both streams, as systemd connects them */
         RelayNotice client[4], daemon[4]; /* what was said to each */
         size_t n_client, n_daemon;
         RelayOutcome outcome;
@@ -50,6 +50,7 @@ enum {
         WITH_UPLOAD = 1 << 2,
         WITH_DOWNLOAD = 1 << 3,
         WITHOUT_DAEMON = 1 << 4, /* it goes right afterwards */
+        MERGED = 1 << 5,         /* with a client: both streams in one pipe */
 };
 
 int relay_test_setup(void **state);

@@ -329,6 +329,30 @@ static void test_outcome_of_an_older_relay(void **state) {
         assert_int_equal(o.terminated_usec, 0);
 }
 
+/* What is known of the log last comes last, and counts when all of it is there. */
+static void test_outcome_corrected(void **state) {
+        _cleanup_(relay_outcome_done) RelayOutcome first = {}, o = {};
+        _cleanup_free_ char *text = NULL, *log = NULL, *all = NULL;
+        size_t n;
+
+        assert_int_equal(relay_outcome_parse(outcome_text, &first), 1);
+        assert_true(first.log_entries == UINT64_MAX && first.unlogged_bytes == UINT64_MAX);
+        first.log_entries = 10;
+        first.unlogged_bytes = 0;
+        assert_int_equal(relay_outcome_format(&first, &text), 0);
+        assert_int_equal(relay_outcome_format_log(7, 300, &log), 0);
+        assert_true(asprintf(&all, "%s%s", text, log) > 0);
+
+        for (n = strlen(text); n <= strlen(all); n++) {
+                _cleanup_free_ char *part = strndup(all, n);
+
+                assert_int_equal(relay_outcome_parse(part, &o), 1);
+                assert_int_equal(o.log_entries, n < strlen(all) ? 10 : 7);
+                assert_int_equal(o.unlogged_bytes, n < strlen(all) ? 0 : 300);
+                relay_outcome_done(&o);
+        }
+}
+
 static void test_outcome_refused(void **state) {
         static const char *const texts[] = {
                 "\nEND\n",
@@ -345,8 +369,9 @@ static void test_outcome_refused(void **state) {
                 "result=exited 0\nterminated=0\noom=0\nstarted=1\nEND\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=-1\nfinished=2\nEND\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=01\nfinished=2\nEND\n",
-                "result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\nmore",
-                "result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\nEND\n",
+                "result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\nlog-entries=1\nEND\n",
+                "result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\nlog-entries=1\nunlogged=2\nresult=exited 1\nEND\n",
+                "result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\nlog-entries=1\nunlogged=2\nEND\nmore",
                 "result=exited 0\nresult=exited 1\nterminated=0\noom=0\nstarted=1\nfinished=2\nEND\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=1\nstarted=1\nfinished=2\nEND\n",
                 "result=exited 0\nterminated=0\noom=0\nstarted=1\nfinished=2\nother=3\nEND\n",
@@ -377,6 +402,7 @@ int main(void) {
                 cmocka_unit_test(test_outcome_incomplete),
                 cmocka_unit_test(test_outcome_of_notes),
                 cmocka_unit_test(test_outcome_of_an_older_relay),
+                cmocka_unit_test(test_outcome_corrected),
                 cmocka_unit_test(test_outcome_refused),
         };
 

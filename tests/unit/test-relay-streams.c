@@ -114,33 +114,82 @@ static void test_byte_exact(void **state) {
         assert_false(t->err.failed);
         assert_int_equal(t->out.size, BIG);
         assert_int_equal(t->err.size, BIG);
-        assert_string_equal(t->journal[0].data, "<5>joblet: binary output, not copied to the journal "
-                            "(268435456 bytes went to the client)\n");
+        assert_true(t->outcome.unlogged_bytes > 2 * BIG - (UINT64_C(8) << 20) && t->outcome.unlogged_bytes < 2 * BIG);
+        assert_in_range(t->journal.size, 2U << 20, 8U << 20);
 }
 
 static void test_binary_after_text(void **state) {
         RelayTest *t = *state;
 
         relay_run(t, WITH_CLIENT,
-                  "echo text; printf part; sleep 0.2; printf '\\0\\n'; sleep 0.2; echo more");
-        assert_memory_equal(t->out.data, "text\npart\0\nmore\n", 16);
-        assert_int_equal(t->out.size, 16);
-        assert_memory_equal(t->journal[0].data, "<6>text\n<6>part\0", 16);
-        assert_string_equal(t->journal[0].data + 16, "<5>joblet: binary output, not copied to the journal "
-                            "(7 bytes went to the client)\n");
+                  "echo text; printf part; sleep 0.2; printf '\\0\\n'; sleep 0.2; printf '\\377more\\n'");
+        assert_memory_equal(t->out.data, "text\npart\0\n\377more\n", 17);
+        assert_int_equal(t->out.size, 17);
+        assert_string_equal(t->journal.data, "<6>text\n<6>part\xef\xbf\xbd\n<6>\xff" "more\n");
+        assert_int_equal(t->outcome.unlogged_bytes, 0);
+}
+
+/* Long binary output is for the client; how it ends is in the journal all the same. */
+static void test_binary_is_long(void **state) {
+        static const char note[] = "<5>joblet: long binary output is not kept here: ";
+        RelayTest *t = *state;
+        uint64_t n_missing;
+        const char *p;
+
+        relay_run(t, WITH_CLIENT, "echo text; head -c 5000000 /dev/zero | tr '\\0' '\\0\\n'; echo; echo end; exit 2");
+        assert_int_equal(t->out.size, 5000010);
+        p = memmem(t->journal.data, t->journal.size, note, strlen(note));
+        assert_non_null(p);
+        n_missing = strtoull(p + strlen(note), NULL, 10);
+        assert_in_range(n_missing, 3800000, 4000000);
+        assert_int_equal(t->outcome.unlogged_bytes, n_missing);
+        assert_memory_equal(t->journal.data + t->journal.size - 8, "\n<6>end\n", 8);
+}
+
+/* What is unfinished on one stream is not in the way of the other. */
+static void test_unfinished_lines(void **state) {
+        static const char expected[] = "<3>oops\n<6>Loading done\n<6>rest\0<3>a\rb\r\xc2\xa0";
+        RelayTest *t = *state;
+
+        relay_run(t, 0, "printf 'Loading '; sleep 0.2; echo oops >&2; sleep 0.2; echo done; printf 'a\\rb\\r' >&2; printf rest");
+        assert_int_equal(t->outcome.log_entries, 4);
+        assert_int_equal(t->journal.size, sizeof(expected));
+        assert_memory_equal(t->journal.data, expected, sizeof(expected));
+}
+
+/* A prompt is seen though its line is not complete, and its blank is kept. */
+static void test_unfinished_line_is_seen(void **state) {
+        RelayTest *t = *state;
+
+        relay_run(t, 0, "printf 'Name? '; sleep 1.5; echo me");
+        assert_memory_equal(t->journal.data, "<6>Name? \xc2\xa0\0<6>me\n", 18);
+}
+
+static void test_merged(void **state) {
+        RelayTest *t = *state;
+
+        relay_run(t, WITH_CLIENT | MERGED, "for i in 1 2 3; do echo o$i; echo e$i >&2; done; exit 3");
+        assert_int_equal(t->exit_code, 3);
+        assert_string_equal(t->out.data, "o1\ne1\no2\ne2\no3\ne3\n");
+        assert_string_equal(t->journal.data, "<6>o1\n<6>e1\n<6>o2\n<6>e2\n<6>o3\n<6>e3\n");
 }
 
 static void test_limit(void **state) {
-        static const char note[] = "<5>joblet: more than 64 MiB of output, the rest (";
+        static const char note[] = "<5>joblet: only so much output is kept here: ";
         RelayTest *t = *state;
+        const char *p;
 
         relay_run(t, WITH_CLIENT,
-                  "yes 0123456789012345678901234567890123456789012345678901234567890123456789 |"
-                  "head -c 80000000; exit 2");
+                  "yes 01234567890123456789012345678901234567890123456789012345678901234567890123456789"
+                  "01234567890123456789012345678901234567890123456789012345678901234567890123456789 |"
+                  "head -c 160000000; echo end; exit 2");
         assert_int_equal(t->exit_code, 2);
-        assert_int_equal(t->out.size, 80000000);
-        assert_true(t->journal[0].size > 64000000 && t->journal[0].size < 75000000);
-        assert_non_null(memmem(t->journal[0].data + t->journal[0].size - 100, 100, note, strlen(note)));
+        assert_int_equal(t->out.size, 160000004);
+        assert_true(t->journal.size < (75U << 20));
+        p = memmem(t->journal.data, t->journal.size, note, strlen(note));
+        assert_non_null(p);
+        assert_true(t->outcome.unlogged_bytes > 90000000);
+        assert_memory_equal(t->journal.data + t->journal.size - 4, "end\n", 4);
 }
 
 /* Checks that the lines numbered first, first + 1, ... come next, and goes past them. */
@@ -161,22 +210,20 @@ static void test_detached(void **state) {
         RelayTest *t = *state;
         const char *p;
 
-        relay_run(t, 0, "seq 1 100000; seq 100000 | sed 's/$/ e/' >&2; printf rest");
-        p = t->journal[0].data;
+        relay_run(t, 0, "seq 1 100000; sleep 0.1; seq 100000 | sed 's/$/ e/' >&2; sleep 0.1; printf rest");
+        p = t->journal.data;
         assert_lines(&p, "<6>", 1, 100000, "");
-        assert_int_equal(t->journal[0].size - (size_t) (p - t->journal[0].data), 8);
-        assert_memory_equal(p, "<6>rest", 8);
-
-        p = t->journal[1].data;
         assert_lines(&p, "<3>", 1, 100000, " e");
-        assert_string_equal(p, "");
+        assert_int_equal(t->journal.size - (size_t) (p - t->journal.data), 8);
+        assert_memory_equal(p, "<6>rest", 8);
+        assert_int_equal(t->outcome.log_entries, 200001);
 }
 
 static void test_detached_binary(void **state) {
         RelayTest *t = *state;
 
         relay_run(t, 0, "printf 'a\\0b\\n\\n<0>forged\\n'");
-        assert_string_equal(t->journal[0].data, "<6>a\xef\xbf\xbd" "b\n<6>\xc2\xa0\n<6><0>forged\n");
+        assert_string_equal(t->journal.data, "<6>a\xef\xbf\xbd" "b\n<6>\xc2\xa0\n<6><0>forged\n");
 }
 
 static void test_only_one_stream_attached(void **state) {
@@ -187,7 +234,7 @@ static void test_only_one_stream_attached(void **state) {
         t->go.stderr_fd = fds[1];
         t->stderr_fd = fds[0];
         relay_run(t, 0, "printf 'a\\0\\n'; printf 'b\\0\\n' >&2");
-        assert_string_equal(t->journal[0].data, "<6>a\xef\xbf\xbd\n");
+        assert_string_equal(t->journal.data, "<6>a\xef\xbf\xbd\n<3>b\xef\xbf\xbd\n");
         assert_memory_equal(t->err.data, "b\0\n", 4);
         assert_int_equal(t->err.size, 3);
 }
@@ -204,7 +251,7 @@ static void test_client_dies(void **state) {
         relay_vanish(t);
         relay_collect(t);
         assert_int_equal(t->exit_code, 5);
-        p = t->journal[0].data;
+        p = t->journal.data;
         assert_lines(&p, "<6>", 0, 299, "");
         assert_string_equal(p, "");
 }
@@ -212,8 +259,7 @@ static void test_client_dies(void **state) {
 /* The client dies while its pipe is full: what it had not taken is not lost either. */
 static void test_client_dies_with_binary(void **state) {
         RelayTest *t = *state;
-        static const char note[] = "<5>joblet: binary output, not copied to the journal (",
-                          line[] = "<6>abcdefg\n";
+        static const char line[] = "<6>abcdefg\n";
         const char *p;
         size_t lines;
         int n;
@@ -227,16 +273,11 @@ static void test_client_dies_with_binary(void **state) {
         relay_vanish(t);
         relay_collect(t);
         assert_int_equal(t->exit_code, 5);
-        p = strstr(t->journal[0].data, note);
-        assert_non_null(p);
-        p = strchr(p, '\n') + 1;
-        if (strncmp(p, line, strlen(line)) != 0)
-                p = strchr(p, '\n') + 1; /* what the client did not take begins within a line */
+        p = t->journal.data + strlen("<6>\xef\xbf\xbd\n");
         for (lines = 0; strncmp(p, line, strlen(line)) == 0; p += strlen(line))
                 lines++;
         assert_string_equal(p, "");
-        /* What was in the client's pipe went with it, in lines of eight bytes. */
-        assert_in_range(lines, 100000 - PIPE_SIZE / 8 - 1, 100000 - PIPE_SIZE / 2 / 8);
+        assert_int_equal(lines, 100000);
 }
 
 /* "rnx run yes | head": the client closes one of its pipes and lives on. */
@@ -272,38 +313,28 @@ static void test_journal_breaks(void **state) {
         relay_spawn(t, "sh", "-c", "echo one; sleep 0.3; echo two; sleep 0.1; echo three >&2; exit 1", NULL);
         relay_go(t, WITH_CLIENT);
         relay_read_until(t, 4);
-        t->journal_fds[0] = safe_close(t->journal_fds[0]);
+        t->journal_fd = safe_close(t->journal_fd);
         relay_collect(t);
         assert_int_equal(t->exit_code, 1);
         assert_string_equal(t->out.data, "one\ntwo\n");
         assert_string_equal(t->err.data, "three\n");
-        assert_string_equal(t->journal[1].data,
-                            "<4>joblet: the journal takes no more of standard output\n<3>three\n");
+        assert_int_equal(t->outcome.log_entries, 1);
+        assert_int_equal(t->outcome.unlogged_bytes, 10);
 }
 
-/* A journal that stands still holds up neither client nor job for long. */
+/* A journal that stands still holds up neither client nor job for long, and what it missed is told. */
 static void test_journal_stalls(void **state) {
         RelayTest *t = *state;
-        int fds[2] = { -EBADF, -EBADF };
+        int fd;
 
         relay_spawn(t, "sh", "-c", "yes | head -c 30000000; exit 1", NULL);
         relay_go(t, WITH_CLIENT);
-        for (int i = 0; i < 2; i++) {
-                fds[i] = t->journal_fds[i];
-                t->journal_fds[i] = -EBADF;
-        }
+        fd = TAKE_FD(t->journal_fd);
         relay_collect(t);
         assert_int_equal(t->exit_code, 1);
         assert_int_equal(t->out.size, 30000000);
-        close(fds[0]);
-        close(fds[1]);
-}
-
-static void journal_withhold(RelayTest *t, int fds[2]) {
-        for (int i = 0; i < 2; i++) {
-                fds[i] = t->journal_fds[i];
-                t->journal_fds[i] = -EBADF;
-        }
+        assert_in_range(t->outcome.unlogged_bytes, 29000000, 30000000);
+        close(fd);
 }
 
 /* Reads for the client alone, up to what it is told in the end. */
@@ -327,17 +358,16 @@ static void client_read_to_end(RelayTest *t, size_t size) {
 static void test_journal_is_slow(void **state) {
         RelayTest *t = *state;
         const char *p;
-        int fds[2];
+        int fd;
 
         relay_spawn(t, "sh", "-c", "seq -f %059.0f 100000; exit 3", NULL);
         relay_go(t, WITH_CLIENT);
-        journal_withhold(t, fds);
+        fd = TAKE_FD(t->journal_fd);
         client_read_to_end(t, 6000000);
-        for (int i = 0; i < 2; i++)
-                t->journal_fds[i] = fds[i];
+        t->journal_fd = fd;
         relay_collect(t);
         assert_int_equal(t->exit_code, 3);
-        p = t->journal[0].data;
+        p = t->journal.data;
         for (int i = 1; i <= 100000; i++) {
                 char line[80];
                 size_t n = (size_t) snprintf(line, sizeof(line), "<6>%059d\n", i);
@@ -349,39 +379,42 @@ static void test_journal_is_slow(void **state) {
         assert_string_equal(p, "");
 }
 
-/* More than may wait for it: the journal has the beginning, and is told of the rest. */
+/* More than may wait for it: the journal has the beginning and the end, and the outcome tells what is missing. */
 static void test_journal_is_too_slow(void **state) {
-        static const char note[] = "<5>joblet: the journal did not keep up with the output, the rest (";
+        static const char note[] = "<5>joblet: the journal did not keep up with the output: ";
         RelayTest *t = *state;
         const char *p;
-        int fds[2];
+        int fd;
 
-        relay_spawn(t, "sh", "-c", "seq -f %059.0f 400000; exit 3", NULL);
+        relay_spawn(t, "sh", "-c", "seq -f %059.0f 700000; exit 3", NULL);
         relay_go(t, WITH_CLIENT);
-        journal_withhold(t, fds);
-        client_read_to_end(t, 24000000);
-        for (int i = 0; i < 2; i++)
-                t->journal_fds[i] = fds[i];
+        fd = TAKE_FD(t->journal_fd);
+        client_read_to_end(t, 42000000);
+        t->journal_fd = fd;
         relay_collect(t);
-        p = memmem(t->journal[0].data, t->journal[0].size, note, strlen(note));
+        p = memmem(t->journal.data, t->journal.size, note, strlen(note));
         assert_non_null(p);
-        assert_string_equal(strchr(p, '\n'), "\n");
-        assert_in_range((size_t) (p - t->journal[0].data), 7U << 20, 12U << 20);
+        assert_in_range((size_t) (p - t->journal.data), 14U << 20, 20U << 20);
+        assert_int_equal(t->outcome.unlogged_bytes, strtoull(p + strlen(note), NULL, 10));
+        p = strchr(p, '\n') + 1;
+        assert_in_range(t->journal.data + t->journal.size - p, 60000, 70000);
+        assert_memory_equal(t->journal.data + t->journal.size - 7, "700000\n", 7);
+        assert_int_equal(t->outcome.log_entries + t->outcome.unlogged_bytes / 60, 700001);
 }
 
 /* One that takes nothing at all is not waited for: the relay ends. */
 static void test_journal_is_dead_at_the_end(void **state) {
         RelayTest *t = *state;
-        int fds[2];
+        int fd;
 
         relay_spawn(t, "sh", "-c", "seq -f %059.0f 100000; exit 3", NULL);
         relay_go(t, WITH_CLIENT);
-        journal_withhold(t, fds);
+        fd = TAKE_FD(t->journal_fd);
         client_read_to_end(t, 6000000);
         relay_collect(t);
         assert_int_equal(t->exit_code, 3);
-        close(fds[0]);
-        close(fds[1]);
+        assert_in_range(t->outcome.unlogged_bytes, 5000000, 6000000);
+        close(fd);
 }
 
 static void test_silence(void **state) {
@@ -390,7 +423,7 @@ static void test_silence(void **state) {
         relay_run(t, WITH_CLIENT, "exec >&- 2>&-; sleep 0.2; exit 3");
         assert_int_equal(t->exit_code, 3);
         assert_int_equal(t->out.size, 0);
-        assert_string_equal(t->journal[0].data, "");
+        assert_string_equal(t->journal.data, "");
 }
 
 #define RELAY_UNIT_TEST(f) cmocka_unit_test_setup_teardown(f, relay_test_setup, relay_test_teardown)
@@ -400,6 +433,10 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_pattern),
                 RELAY_UNIT_TEST(test_byte_exact),
                 RELAY_UNIT_TEST(test_binary_after_text),
+                RELAY_UNIT_TEST(test_binary_is_long),
+                RELAY_UNIT_TEST(test_unfinished_lines),
+                RELAY_UNIT_TEST(test_unfinished_line_is_seen),
+                RELAY_UNIT_TEST(test_merged),
                 RELAY_UNIT_TEST(test_limit),
                 RELAY_UNIT_TEST(test_detached),
                 RELAY_UNIT_TEST(test_detached_binary),
