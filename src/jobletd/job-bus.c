@@ -378,7 +378,7 @@ static int read_log_options(sd_bus_message *m, LogQuery *q, sd_bus_error *error)
 
 static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_close_ int log_fd = -EBADF;
-        LogQuery q = { .lines = UINT64_MAX };
+        LogQuery q = { .lines = UINT64_MAX, .entries = UINT64_MAX };
         _cleanup_free_ char *unit = NULL;
         Job *j = userdata;
         uid_t uid;
@@ -395,6 +395,9 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 return r;
         q.unit = unit;
         q.invocation_id = j->record->invocation_id;
+        q.ended = j->phase == JOB_SETTLED;
+        q.wait = !q.follow && !q.ended && j->live->notice.event != RELAY_STARTED;
+        q.entries = j->record->log_entries;
         r = authority_sender_uid(j->manager->authority, m, &uid);
         if (r >= 0)
                 r = log_reader_start(j->manager->event, &q, j->record->id, uid, &log_fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* joblet-log: writes the lines of one job from the journal to standard output, in the Journal Export
- * Format. Started by jobletd, which has checked that whoever reads the other end may do so. Standard
- * input is a pipe that is closed when the job is over. */
+ * Format, and LOG_END_FIELD= as a last entry when that was all. Started by jobletd, which has checked that
+ * whoever reads the other end may do so. Standard input is a pipe that is closed when the job is over. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,15 +16,25 @@
 #include <systemd/sd-journal.h>
 
 #include "cleanup.h"
+#include "log-stream.h"
 #include "log.h"
 
+/* How long journald may take to write down what it was given before: it does not get to it while others write without
+ * a pause. What is there now of a job that runs is wanted at once, that of one that ended is wanted whole. */
+#define SYNC_RUNNING_MSEC 250
+#define SYNC_ENDED_MSEC 10000
+
 static const char *arg_unit, *arg_invocation, *arg_after_cursor;
-static bool arg_follow;
-static uint64_t arg_lines = UINT64_MAX, arg_since;
+static bool arg_follow, arg_wait, arg_ended;
+static uint64_t arg_lines = UINT64_MAX, arg_since, arg_entries = UINT64_MAX;
+
+static uint64_t n_written;     /* entries */
+static char *last_cursor;      /* of the last entry that is wanted; NULL: all that come */
+static uint64_t last_realtime;
 
 /* What was written before now is in the journal files when journald has answered (io.systemd.Journal in
  * systemd-journald.service(8)). */
-static void synchronize(void) {
+static void synchronize(int patience_msec) {
         static const char call[] = "{\"method\":\"io.systemd.Journal.Synchronize\"}"; /* the NUL at the end belongs to the protocol */
         const struct sockaddr_un address = { .sun_family = AF_UNIX,
                                              .sun_path = "/run/systemd/journal/io.systemd.journal" };
@@ -37,8 +47,21 @@ static void synchronize(void) {
                 log_warning_errno(-errno, "Failed to synchronize with journald, the newest lines may be missing: %m");
                 return;
         }
-        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, 30000) > 0 && read(fd, &c, 1) == 1 && c != 0)
+        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, patience_msec) > 0 && read(fd, &c, 1) == 1 && c != 0)
                 ;
+}
+
+/* Until the job is over. Returns false if nobody wants its log any more. */
+static bool wait_for_end(void) {
+        struct pollfd fds[] = {
+                { .fd = STDIN_FILENO, .events = POLLIN },
+                { .fd = STDOUT_FILENO },
+        };
+
+        while (poll(fds, ELEMENTSOF(fds), -1) < 0)
+                if (errno != EINTR)
+                        return true;
+        return fds[0].revents;
 }
 
 static int add_match(sd_journal *j, const char *field, const char *value) {
@@ -63,6 +86,19 @@ static int open_journal(sd_journal **ret) {
                 return log_error_errno(r, "Failed to open the journal: %m");
         *ret = TAKE_PTR(j);
         return 0;
+}
+
+/* Notes what the last entry is by now: a job may write faster than its log is read. */
+static int note_last(sd_journal *j) {
+        int r;
+
+        r = sd_journal_seek_tail(j);
+        if (r >= 0)
+                r = sd_journal_previous(j);
+        if (r <= 0)
+                return r;
+        r = sd_journal_get_cursor(j, &last_cursor);
+        return r < 0 ? r : sd_journal_get_realtime_usec(j, &last_realtime);
 }
 
 /* Positions before the first entry wanted. */
@@ -123,6 +159,7 @@ static bool is_of_another(sd_journal *j) {
                memcmp((const char*) data + n, arg_invocation, size - n) != 0;
 }
 
+/* Returns whether more are wanted behind it. */
 static int write_entry(sd_journal *j) {
         static const char *const fields[] = { "PRIORITY", "_LINE_BREAK", "MESSAGE" };
         _cleanup_free_ char *cursor = NULL;
@@ -141,18 +178,24 @@ static int write_entry(sd_journal *j) {
                         return r;
         }
         (void) fputc('\n', stdout);
-        return 0;
+        n_written++;
+        return arg_follow || ((arg_lines == UINT64_MAX || n_written < arg_lines) &&
+                              (!last_cursor || (realtime <= last_realtime && strcmp(cursor, last_cursor) != 0)));
 }
 
 static int write_entries(sd_journal *j) {
-        int r;
+        int r = 0;
 
+        if (!arg_follow && arg_lines == 0)
+                return 0;
         while ((r = sd_journal_next(j)) > 0) {
                 if (is_of_another(j))
                         continue;
                 r = write_entry(j);
                 if (r < 0)
                         return log_error_errno(r, "Failed to read an entry of the journal: %m");
+                if (r == 0 || ferror(stdout))
+                        break;
         }
         if (r < 0)
                 return log_error_errno(r, "Failed to read the journal: %m");
@@ -189,26 +232,46 @@ static int follow(sd_journal *j) {
         }
 }
 
-static int run(void) {
-        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+/* What journald was given late is there now. */
+static int write_rest(sd_journal *j) {
         int r;
 
-        synchronize();
+        synchronize(SYNC_ENDED_MSEC);
+        r = sd_journal_process(j);
+        return r < 0 ? log_error_errno(r, "Failed to read the journal: %m") : write_entries(j);
+}
+
+static int run(void) {
+        _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+        bool counted = arg_entries != UINT64_MAX && arg_lines == UINT64_MAX && arg_since == 0 && !arg_after_cursor;
+        int r;
+
+        if (arg_wait && !wait_for_end())
+                return 0;
+        if (!counted)
+                synchronize(arg_ended || arg_wait ? SYNC_ENDED_MSEC : SYNC_RUNNING_MSEC);
         r = open_journal(&j);
         if (r < 0)
                 return r;
-        r = seek(j);
+        if (!arg_follow && !arg_ended && !arg_wait)
+                r = note_last(j);
+        if (r >= 0)
+                r = seek(j);
         if (r < 0)
                 return log_error_errno(r, "Failed to find the place in the journal: %m");
         r = write_entries(j);
-        if (r < 0 || !arg_follow)
-                return r;
-        r = follow(j);
+        if (r >= 0 && counted && n_written < arg_entries)
+                r = write_rest(j);
+        if (r >= 0 && arg_follow) {
+                r = follow(j);
+                if (r >= 0)
+                        r = write_rest(j);
+        }
         if (r < 0)
                 return r;
-        synchronize();
-        (void) sd_journal_process(j);
-        return write_entries(j);
+        /* Without this whoever reads it knows that it is not all. */
+        (void) fputs(LOG_END_FIELD "=1\n\n", stdout);
+        return fflush(stdout) == 0 ? 0 : -EPIPE;
 }
 
 static int parse_argv(int argc, char *argv[]) {
@@ -219,6 +282,9 @@ static int parse_argv(int argc, char *argv[]) {
                 { "lines",        required_argument, NULL, 'n' },
                 { "since",        required_argument, NULL, 'S' },
                 { "after-cursor", required_argument, NULL, 'c' },
+                { "wait",         no_argument,       NULL, 'w' },
+                { "ended",        no_argument,       NULL, 'e' },
+                { "entries",      required_argument, NULL, 'E' },
                 {}
         };
         int c;
@@ -242,6 +308,15 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case 'c':
                         arg_after_cursor = optarg;
+                        break;
+                case 'w':
+                        arg_wait = true;
+                        break;
+                case 'e':
+                        arg_ended = true;
+                        break;
+                case 'E':
+                        arg_entries = strtoull(optarg, NULL, 10);
                         break;
                 default:
                         return -EINVAL;

@@ -79,6 +79,12 @@ static int make_arguments(const LogQuery *q, char ***ret) {
                 r = strv_extendf(&argv, "--invocation=%s", q->invocation_id);
         if (r >= 0 && q->follow)
                 r = strv_extend(&argv, "--follow");
+        if (r >= 0 && q->wait)
+                r = strv_extend(&argv, "--wait");
+        if (r >= 0 && q->ended)
+                r = strv_extend(&argv, "--ended");
+        if (r >= 0 && q->entries != UINT64_MAX)
+                r = strv_extendf(&argv, "--entries=%" PRIu64, q->entries);
         if (r >= 0 && q->lines != UINT64_MAX)
                 r = strv_extendf(&argv, "--lines=%" PRIu64, q->lines);
         if (r >= 0 && q->since_usec > 0)
@@ -114,7 +120,7 @@ int log_reader_start(sd_event *event, const LogQuery *query, uint64_t job, uid_t
         reader = malloc(sizeof *reader);
         if (!reader)
                 return -ENOMEM;
-        *reader = (Reader) { .job = job, .uid = uid, .end_fd = query->follow ? TAKE_FD(end_write) : -EBADF };
+        *reader = (Reader) { .job = job, .uid = uid, .end_fd = query->follow || query->wait ? TAKE_FD(end_write) : -EBADF };
 
         /* Standard input is the pipe that tells the end, standard output the one to the client. */
         r = child_spawn(event, argv, (const ChildFd []) {{ end_read, STDIN_FILENO }, { log_write, STDOUT_FILENO }}, 2,

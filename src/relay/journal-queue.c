@@ -7,12 +7,12 @@
 
 #include "clock.h"
 #include "journal-queue.h"
+#include "log-stream.h"
 
 #define BUFFER_KEEP (512U * 1024U) /* more than this is not kept once it is empty */
 #define PREFIX_SIZE 3U             /* "<6>" */
 
-static const char guard[] = "\xc2\xa0";
-#define GUARD_SIZE (sizeof(guard) - 1)
+#define GUARD_SIZE (sizeof(LOG_GUARD) - 1)
 
 void journal_queue_init(JournalQueue *q, int fd) {
         int type;
@@ -46,7 +46,7 @@ static size_t record_bytes(const char *record, size_t size) {
 
         if (record[1] - '0' != LOG_INFO && record[1] - '0' != LOG_ERR)
                 return 0;
-        if (n >= GUARD_SIZE && memcmp(record + size - 1 - GUARD_SIZE, guard, GUARD_SIZE) == 0)
+        if (n >= GUARD_SIZE && memcmp(record + size - 1 - GUARD_SIZE, LOG_GUARD, GUARD_SIZE) == 0)
                 n -= GUARD_SIZE;
         return n + newline;
 }
@@ -120,7 +120,7 @@ static int reserve(JournalQueue *q, size_t size) {
 
 static bool needs_guard(const char *text, size_t size) {
         return size == 0 || strchr(" \t\r", text[size - 1]) ||
-               (size >= GUARD_SIZE && memcmp(text + size - GUARD_SIZE, guard, GUARD_SIZE) == 0);
+               (size >= GUARD_SIZE && memcmp(text + size - GUARD_SIZE, LOG_GUARD, GUARD_SIZE) == 0);
 }
 
 static int append(JournalQueue *q, int priority, const char *text, size_t size, char end) {
@@ -138,7 +138,7 @@ static int append(JournalQueue *q, int priority, const char *text, size_t size, 
         p = mempcpy(q->buffer + q->end, prefix, PREFIX_SIZE);
         p = mempcpy(p, text, size);
         if (needs_guard(text, size))
-                p = mempcpy(p, guard, GUARD_SIZE);
+                p = mempcpy(p, LOG_GUARD, GUARD_SIZE);
         *p++ = end;
         q->end = (size_t) (p - q->buffer);
         q->n_entries++;

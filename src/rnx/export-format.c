@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "export-format.h"
+#include "log-stream.h"
 
 #define BUFFER_SIZE (256U * 1024U)
 #define ENTRY_MAX (64U * 1024U * 1024U)
@@ -73,6 +74,16 @@ static void field_take(LogEntry *entry, const char *name, size_t name_size, cons
                 entry->priority = (int) (number(value, size) % 8);
         else if (is(name, name_size, "_LINE_BREAK"))
                 entry->end = LINE_END_NONE; /* whatever it is: a newline is no break */
+        else if (is(name, name_size, LOG_END_FIELD))
+                entry->is_end = true;
+}
+
+size_t log_line_size(const LogEntry *e) {
+        const size_t n = strlen(LOG_GUARD);
+
+        if (e->message_size < n || memcmp(e->message + e->message_size - n, LOG_GUARD, n) != 0)
+                return e->message_size;
+        return e->message_size - n;
 }
 
 /* Parses what is in the buffer. Returns 1, 0 if the entry is not complete, -EBADMSG. */
@@ -134,6 +145,10 @@ int export_read(ExportReader *e, LogEntry *ret) {
         for (;;) {
                 if (e->end > e->start) {
                         r = entry_parse(e, ret);
+                        if (r > 0 && ret->is_end) {
+                                e->complete = true;
+                                continue;
+                        }
                         if (r != 0)
                                 return r;
                 }

@@ -22,6 +22,7 @@ typedef struct LogEntry {
         uint64_t realtime; /* µs */
         int priority;
         LineEnd end;
+        bool is_end; /* no entry, but the mark behind the last; not given out */
 } LogEntry;
 
 typedef struct ExportReader {
@@ -29,9 +30,13 @@ typedef struct ExportReader {
         char *buffer;
         size_t start, end, size;
         void (*before_wait)(void); /* called before more is read, may be NULL */
+        bool complete; /* at the end: it was said to be the end */
 } ExportReader;
 
 void export_reader_done(ExportReader *e);
+
+/* The text of a line, without what the relay put behind it. */
+size_t log_line_size(const LogEntry *e);
 
 /* Returns 1, 0 at the end, -EPIPE if the stream ends within an entry, -EBADMSG, -EMSGSIZE, -ENOMEM or an
  * errno of reading. */

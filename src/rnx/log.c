@@ -108,17 +108,6 @@ static int line_print_json(const LogEntry *e, const char *message, size_t size) 
         return json_print(stdout, o);
 }
 
-size_t log_line_size(const char *message, size_t size) {
-        const size_t n = strlen(LOG_EMPTY_LINE);
-
-        if (size < n || memcmp(message + size - n, LOG_EMPTY_LINE, n) != 0)
-                return size;
-        for (size_t i = 0; i < size - n; i++)
-                if (message[i] != ' ' && message[i] != '\t' && message[i] != '\r')
-                        return size;
-        return size - n;
-}
-
 /* Whether somebody may see what is written: it must not do anything else to the terminal. */
 static bool is_terminal(FILE *f) {
         static int terminals[2] = { -1, -1 };
@@ -133,13 +122,12 @@ static int line_print(const LogEntry *e) {
         static bool at_start[2] = { true, true };
         bool is_stderr = e->priority == PRIORITY_STDERR;
         const char *message = e->message ?: "";
-        size_t size = e->message_size;
+        size_t size = log_line_size(e);
         _cleanup_free_ char *safe = NULL;
         FILE *f;
 
         if (arg_stdout != arg_stderr && arg_stderr != is_stderr)
                 return 0;
-        size = log_line_size(message, size);
         if (arg_json != JSON_OFF)
                 return line_print_json(e, message, size);
 
@@ -163,8 +151,8 @@ static int line_print(const LogEntry *e) {
         return ferror(f) ? -EIO : 0;
 }
 
-/* Prints one stream to its end. Returns the number of lines in *n, 0 or a negative errno as
- * export_read(). */
+/* Prints one stream to its end. Returns the number of entries in *n, 0, -EPIPE if it broke off, or another
+ * negative errno. */
 static int stream_print(int fd, char **cursor, uint64_t *n) {
         _cleanup_(export_reader_done) ExportReader reader = { .fd = fd, .before_wait = outputs_flush };
         _cleanup_free_ char *last = NULL;
@@ -192,67 +180,121 @@ static int stream_print(int fd, char **cursor, uint64_t *n) {
                 free(*cursor);
                 *cursor = TAKE_PTR(last);
         }
-        return r;
+        return r == 0 && !reader.complete ? -EPIPE : r;
 }
 
-/* After a stream has ended: is there more to come? The end of a stream looks the same whether all was
- * delivered or jobletd went away, so a followed log is complete when the job had ended before a stream
- * was opened that then had nothing new. */
-static int more_to_come(uint64_t id, bool broken, uint64_t n, bool *ended, unsigned *n_broken) {
-        _cleanup_(job_record_done) JobRecord record = {};
+/* What has been printed so far. */
+typedef struct Progress {
+        uint64_t n;        /* entries of all streams, and of the last */
+        uint64_t n_last;
+        unsigned n_broken; /* streams that broke off */
+        bool ended;        /* the job had ended before the last stream was opened */
+        bool retried;      /* it was looked for more once */
+} Progress;
+
+/* How many entries of a job that has ended should have come; UINT64_MAX where that is not known. */
+static uint64_t entries_expected(const JobRecord *record) {
+        if (arg_query.since_usec > 0 || record->log_entries == UINT64_MAX)
+                return UINT64_MAX;
+        return record->log_entries < arg_query.lines ? record->log_entries : arg_query.lines;
+}
+
+/* After a stream has ended: is there more to come? A stream that broke off is taken up again, be it that
+ * jobletd was restarted. A followed log is complete when the job had ended before a stream was opened that
+ * then had nothing new; any other, when it has what the journal was given. */
+static int more_to_come(uint64_t id, bool broken, Progress *p, JobRecord *record) {
+        bool missing;
         int r;
 
-        if (broken && ++*n_broken > BROKEN_MAX)
-                return log_error(-EPIPE, "the log of job %" PRIu64 " breaks off again and again", id);
-        if (!arg_query.follow)
-                return broken;
-        if (*ended && !broken && n == 0)
+        if (broken && ++p->n_broken > BROKEN_MAX)
+                return log_error(-EPIPE, "the log of job %" PRIu64 " breaks off again and again; see journalctl -u joblet", id);
+        if (broken)
+                (void) usleep(REOPEN_PAUSE_USEC);
+        if (p->ended && !broken && p->n_last == 0 && arg_query.follow)
                 return 0;
 
-        r = job_describe(id, "Describe", &record, NULL);
+        job_record_done(record);
+        r = job_describe(id, "Describe", record, NULL);
         if (r < 0)
                 return r;
-        *ended = job_has_ended(&record);
-        if (!*ended)
+        p->ended = job_has_ended(record);
+        missing = p->ended && entries_expected(record) != UINT64_MAX && p->n < entries_expected(record);
+        if (!arg_query.follow) {
+                if (broken || (missing && !p->retried)) {
+                        p->retried = !broken;
+                        return 1;
+                }
+                return 0;
+        }
+        if (!p->ended)
                 (void) usleep(REOPEN_PAUSE_USEC);
         return 1;
 }
 
-int verb_log(int argc, char *argv[]) {
+/* Says what of the output of a job that has ended is not there. Returns the exit status. */
+static int missing_print(uint64_t id, uint64_t n, const JobRecord *record) {
+        uint64_t expected = entries_expected(record);
+        int status = EXIT_SUCCESS;
+
+        if (!job_has_ended(record))
+                return EXIT_SUCCESS;
+        if (expected != UINT64_MAX && n < expected) {
+                status = EXIT_FAILURE;
+                if (n == 0)
+                        (void) log_error(0, "the output of job %" PRIu64 " is no longer in the journal, which keeps what its limits "
+                                            "allow: see SystemMaxUse= in journald.conf(5)", id);
+                else
+                        (void) log_error(0, "incomplete: %" PRIu64 " of the %" PRIu64 " lines that job %" PRIu64 " has written are "
+                                            "no longer in the journal", expected - n, expected, id);
+        }
+        if (record->unlogged_bytes != UINT64_MAX && record->unlogged_bytes > 0)
+                (void) log_error(0, "incomplete: %" PRIu64 " bytes of the output of job %" PRIu64 " are not in the journal",
+                                 record->unlogged_bytes, id);
+        return status;
+}
+
+static int log_print(uint64_t id, int fd) {
+        _cleanup_(job_record_done) JobRecord record = {};
         _cleanup_free_ char *cursor = NULL;
         LogQuery query = arg_query;
-        unsigned n_broken = 0;
-        bool ended = false;
-        uint64_t id;
-        int r, fd;
-
-        r = job_argument(argv[0], &id);
-        if (r < 0)
-                return r;
-        r = log_open(id, &query, &fd);
-        if (r == -ENOENT)
-                return EXIT_NO_SUCH_JOB;
-        if (r < 0)
-                return r;
-        if (!query.follow)
-                pager_open();
-        (void) setvbuf(stdout, NULL, _IOFBF, 65536);
-        (void) setvbuf(stderr, NULL, _IOFBF, 65536);
+        Progress p = {};
+        int r;
 
         for (;;) {
-                uint64_t n = 0;
-
-                r = stream_print(fd, &cursor, &n);
+                p.n_last = 0;
+                r = stream_print(fd, &cursor, &p.n_last);
+                p.n += p.n_last;
                 outputs_flush();
                 if (r < 0 && r != -EPIPE)
                         return log_error(r, "cannot print the log of job %" PRIu64 ": %s", id, strerror(-r));
-                r = more_to_come(id, r == -EPIPE, n, &ended, &n_broken);
-                if (r <= 0)
+                r = more_to_come(id, r == -EPIPE, &p, &record);
+                if (r < 0)
                         return r;
+                if (r == 0)
+                        return missing_print(id, p.n, &record);
                 if (cursor)
                         query = (LogQuery) { .follow = arg_query.follow, .lines = UINT64_MAX, .cursor = cursor };
                 r = log_open(id, &query, &fd);
                 if (r < 0)
                         return r;
         }
+}
+
+int verb_log(int argc, char *argv[]) {
+        uint64_t id;
+        int r, fd;
+
+        r = job_argument(argv[0], &id);
+        if (r < 0)
+                return r;
+        r = log_open(id, &arg_query, &fd);
+        if (r == -ENOENT)
+                return EXIT_NO_SUCH_JOB;
+        if (r < 0)
+                return r;
+        if (!arg_query.follow)
+                pager_open();
+        (void) setvbuf(stdout, NULL, _IOFBF, 65536);
+        (void) setvbuf(stderr, NULL, _IOFBF, 65536);
+        return log_print(id, fd);
 }

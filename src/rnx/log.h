@@ -14,9 +14,3 @@ typedef struct LogQuery {
 
 /* The stream of a job's output. 0, or a negative errno after a message; -ENOENT if there is no such job. */
 int log_open(uint64_t id, const LogQuery *query, int *ret_fd);
-
-/* What the relay puts at the end of an empty or blank line, which journald would drop. */
-#define LOG_EMPTY_LINE "\xc2\xa0"
-
-/* The size of a line without that. */
-size_t log_line_size(const char *message, size_t size);

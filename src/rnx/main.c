@@ -252,14 +252,12 @@ static int dispatch(char **args, const Verb **ret_verb) {
         return verb_call(*ret_verb, args + 1);
 }
 
-/* Pipes and sockets that we make must not become 0, 1 or 2. */
+/* Pipes and sockets that we make must not become 0, 1 or 2. What is closed stays of no use: reading it, or writing to
+ * it, fails. */
 static void standard_descriptors_open(void) {
-        int fd;
-
-        do
-                fd = open("/dev/null", O_RDWR);
-        while (fd >= 0 && fd <= STDERR_FILENO);
-        (void) safe_close(fd);
+        for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+                if (fcntl(i, F_GETFD) < 0)
+                        (void) open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 int main(int argc, char *argv[]) {

@@ -90,11 +90,15 @@ static void enlarge(Pump *p) {
 static ssize_t move_by_splice(Pump *p) {
         ssize_t n = splice(p->from, NULL, p->to, NULL, SPLICE_SIZE, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 
-        if (n < 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
-                p->no_splice = true;
-                return -EINVAL;
-        }
-        return n < 0 ? -errno : n;
+        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR || errno == EPIPE)))
+                return n < 0 ? -errno : n;
+        if (n == 0 && !p->from_is_ours)
+                return 0;
+        /* Not between these two, or no more, or not just now: some drivers know no splicing, and some (virtio
+         * console) take an empty pipe for one that has ended. What is wrong, and whether this is the end, read()
+         * and write() tell. */
+        p->no_splice = true;
+        return -EINVAL;
 }
 
 static ssize_t buffer_write(Pump *p) {
@@ -106,6 +110,8 @@ static ssize_t buffer_write(Pump *p) {
         else
                 n = write(p->to, p->buffer + p->start,
                           p->to_may_block && size > PAGE_SIZE ? PAGE_SIZE : size);
+        if (n == 0)
+                return -EIO; /* not the end, but a device that would keep us here */
         if (n < 0)
                 return -errno;
         p->start += (size_t) n;
@@ -125,6 +131,8 @@ static ssize_t move_by_copy(Pump *p) {
 
         /* "ready" promises that reading does not block. */
         n = read(p->from, p->buffer, BUFFER_SIZE);
+        if (n < 0)
+                p->read_failed = errno != EAGAIN && errno != EINTR;
         if (n <= 0)
                 return n < 0 ? -errno : 0;
         p->start = 0;

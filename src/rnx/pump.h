@@ -21,7 +21,7 @@ typedef struct Pump {
         bool to_may_block;  /* where poll() promises room for no more than a page */
         bool from_may_block; /* after poll() has seen input, one reading is safe, a second is not */
         bool ready;         /* something is there to be read: wait for room in "to" */
-        bool eof;
+        bool read_failed;   /* the error is of reading, not of writing */
         bool enlarged;
         uint64_t moved;
         char *buffer;       /* what was read and not yet written, where splice() does not work */

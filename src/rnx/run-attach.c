@@ -8,11 +8,13 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -57,7 +59,7 @@ typedef struct Attach {
         unsigned interrupts;     /* signals that were passed on */
         uint64_t terminated_usec; /* the last SIGTERM, CLOCK_MONOTONIC */
         bool reader_gone; /* nobody reads our output any more */
-        bool output_failed;
+        bool output_failed, input_failed;
 } Attach;
 
 static int pipe_make(int *ours, int *theirs, int our_index) {
@@ -77,8 +79,59 @@ static bool is_dev_null(int fd) {
         return fstat(fd, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
+/* Whether what is written to the one is written to the other: one open file, or a pipe or terminal that was opened
+ * twice. A file that was opened twice is not: there each has a place of its own. */
+static bool is_one_output(int x, int y) {
+        struct stat a, b;
+        long r;
+
+        if (fstat(x, &a) < 0 || fstat(y, &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino || is_dev_null(x))
+                return false;
+        if (!S_ISREG(a.st_mode))
+                return true;
+        r = syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, x, y);
+        return r == 0 || (r < 0 && lseek(x, 0, SEEK_CUR) == lseek(y, 0, SEEK_CUR)); /* a kernel, or a sandbox, without it */
+}
+
+/* The job's standard input is ours, what there is of it. */
+static int input_open(Attach *a) {
+        int r, fd = -EBADF;
+
+        if (a->run->no_stdin)
+                return 0;
+        if (is_dev_null(STDIN_FILENO)) {
+                /* Closed, or as nohup leaves it: reading it is an error in the job as well. */
+                if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY)
+                        a->theirs.stdin_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+                return 0;
+        }
+        r = pipe_make(&fd, &a->theirs.stdin_fd, 1);
+        if (r >= 0)
+                pump_init_input(&a->in, STDIN_FILENO, fd);
+        return r;
+}
+
+/* Both streams are one in the job if they are one here: so the order stays in which it writes. */
+static int outputs_open(Attach *a) {
+        int r, fd = -EBADF;
+
+        r = pipe_make(&fd, &a->theirs.stdout_fd, 0);
+        if (r < 0)
+                return r;
+        pump_init_output(&a->out, fd, STDOUT_FILENO);
+        if (is_one_output(STDOUT_FILENO, STDERR_FILENO)) {
+                a->theirs.stderr_fd = fcntl(a->theirs.stdout_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+                return a->theirs.stderr_fd < 0 ? log_error(-errno, "cannot make a pipe: %m") : 0;
+        }
+        r = pipe_make(&fd, &a->theirs.stderr_fd, 0);
+        if (r < 0)
+                return r;
+        pump_init_output(&a->err, fd, STDERR_FILENO);
+        return 0;
+}
+
 static int attach_open(Attach *a) {
-        int r, fd = -EBADF, pair[2];
+        int r, pair[2];
 
         /* First of all, so that it holds no other pipe open. */
         if (a->run->uploads.n_uploads > 0) {
@@ -86,20 +139,11 @@ static int attach_open(Attach *a) {
                 if (r < 0)
                         return r;
         }
-        if (!a->run->no_stdin && !is_dev_null(STDIN_FILENO)) {
-                r = pipe_make(&fd, &a->theirs.stdin_fd, 1);
-                if (r < 0)
-                        return r;
-                pump_init_input(&a->in, STDIN_FILENO, fd);
-        }
-        r = pipe_make(&fd, &a->theirs.stdout_fd, 0);
+        r = input_open(a);
+        if (r >= 0)
+                r = outputs_open(a);
         if (r < 0)
                 return r;
-        pump_init_output(&a->out, fd, STDOUT_FILENO);
-        r = pipe_make(&fd, &a->theirs.stderr_fd, 0);
-        if (r < 0)
-                return r;
-        pump_init_output(&a->err, fd, STDERR_FILENO);
         if (a->run->n_downloads > 0) {
                 r = pipe_make(&a->download_fd, &a->theirs.download_fd, 0);
                 if (r < 0)
@@ -298,6 +342,18 @@ static void on_output(Attach *a, Pump *p, const struct pollfd *fds, size_t n) {
         }
 }
 
+/* A job that wants no more of it finds nothing wrong with that; one that did not get all of it must not pass for
+ * one that did. */
+static void on_input(Attach *a, const struct pollfd *fds, size_t n) {
+        int r;
+
+        r = pump_run(&a->in, fds, n);
+        if (r >= 0 || r == -EPIPE)
+                return;
+        a->input_failed = true;
+        (void) log_error(r, "cannot read standard input, the job got what came before: %s", strerror(-r));
+}
+
 static void on_download(Attach *a, short events) {
         /* Nothing came, not even an end mark: the job never got so far. */
         if (events & POLLIN && download_start(a->run, a->download_fd, &a->theirs, &a->unpacker) < 0)
@@ -373,7 +429,7 @@ static int attach_step(Attach *a) {
                 on_signal(a);
         on_output(a, &a->out, fds + out, n_out);
         on_output(a, &a->err, fds + err, n_err);
-        (void) pump_run(&a->in, fds + in, n_in);
+        on_input(a, fds + in, n_in);
         if (fds[3].revents)
                 on_download(a, fds[3].revents);
         if (fds[2].revents)
@@ -410,15 +466,17 @@ static int attach_loop(Attach *a) {
         return 0;
 }
 
-/* 0 if there was none or it did well. */
-static int child_wait(pid_t pid) {
+/* 0 if there was none or it did well. One that failed has said why, unless it could not. */
+static int child_wait(pid_t pid, const char *what) {
         int status;
 
         if (pid <= 0)
                 return 0;
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
-                        return -errno;
+                        return log_error(-errno, "cannot wait for %s: %m", what);
+        if (WIFSIGNALED(status))
+                return log_error(-EIO, "%s was killed by signal %s", what, sigabbrev_np(WTERMSIG(status)) ?: "of an unknown number");
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
@@ -493,8 +551,9 @@ int run_attached(const Run *run) {
         run_fds_close(&a.theirs); /* the job may be over, and the reply to Run() still to come */
         signals_restore();
         incomplete = downloads_missing(&a) < 0;
-        incomplete = child_wait(a.unpacker) < 0 || incomplete;
-        incomplete = child_wait(a.packer) < 0 || a.output_failed || incomplete;
+        incomplete = child_wait(a.unpacker, "the process that unpacks the download") < 0 || incomplete;
+        incomplete = child_wait(a.packer, "the process that packs the upload") < 0 || incomplete;
+        incomplete = a.output_failed || a.input_failed || incomplete;
         r = attach_status(&a);
         return r == EXIT_SUCCESS && incomplete ? EXIT_OWN_FAILURE : r;
 }

@@ -66,8 +66,9 @@ int run_detached(const Run *run) {
                 return r;
 
         /* The job has been accepted; its files still have to get there. */
-        if (packer > 0 && waitpid(packer, &status, 0) == packer &&
-            !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        while (packer > 0 && (r = waitpid(packer, &status, 0)) < 0 && errno == EINTR)
+                ;
+        if (packer > 0 && !(r == packer && WIFEXITED(status) && WEXITSTATUS(status) == 0))
                 return log_error(-EIO, "not all files of job %" PRIu64 " could be sent", id);
         return 0;
 }

@@ -157,6 +157,8 @@ static void block_print(const JobRecord *j) {
         if (j->network && *j->network)
                 field_print("Network", "%s", j->network);
         resources_print(j);
+        if (j->unlogged_bytes != UINT64_MAX && j->unlogged_bytes > 0)
+                field_print("Log", "incomplete: %" PRIu64 " bytes of the output are not in the journal", j->unlogged_bytes);
 
         for (size_t i = 0; arg_mounts && i < j->n_mounts; i++) {
                 const JobMount *m = j->mounts + i;
@@ -167,25 +169,61 @@ static void block_print(const JobRecord *j) {
         }
 }
 
-static void lines_print(uint64_t id) {
+/* A line of one of the two streams, in the parts that the journal has. */
+typedef struct Line {
+        char *text;
+        uint64_t realtime;
+} Line;
+
+static int line_extend(Line *l, const LogEntry *e) {
+        char *grown;
+
+        if (asprintf(&grown, "%s%.*s", l->text ?: "", (int) log_line_size(e), e->message ?: "") < 0)
+                return -ENOMEM;
+        if (!l->text)
+                l->realtime = e->realtime;
+        free(l->text);
+        l->text = grown;
+        return 0;
+}
+
+static void line_print(Line *l, bool is_stderr) {
+        _cleanup_free_ char *text = TAKE_PTR(l->text), *safe = text ? text_for_message(text, LINE_MAX_SHOWN) : NULL;
+        char time[32];
+
+        if (!text)
+                return;
+        timestamp_format(l->realtime, time);
+        printf("%s %s%s\n", time, is_stderr ? "stderr: " : "", safe ?: "");
+}
+
+static void lines_print(const JobRecord *j) {
         const LogQuery query = { .lines = arg_lines };
         _cleanup_(export_reader_done) ExportReader reader = { .fd = -EBADF };
-        LogEntry e;
+        Line lines[2] = {};
         bool any = false;
+        LogEntry e;
+        int r;
 
-        if (arg_lines == 0 || log_open(id, &query, &reader.fd) < 0)
+        if (arg_lines == 0 || log_open(j->id, &query, &reader.fd) < 0)
                 return;
-        while (export_read(&reader, &e) > 0) {
-                _cleanup_free_ char *line = strndup(e.message ?: "", log_line_size(e.message ?: "", e.message_size)), *safe = NULL;
-                char time[32];
+        while ((r = export_read(&reader, &e)) > 0) {
+                bool is_stderr = e.priority == 3;
 
-                if (!line)
-                        return;
-                safe = text_for_message(line, LINE_MAX_SHOWN);
-                timestamp_format(e.realtime, time);
-                printf("%s%s %s%s\n", any ? "" : "\n", time, e.priority == 3 ? "stderr: " : "", safe ?: "");
+                if (!any)
+                        printf("\n");
                 any = true;
+                if (line_extend(lines + is_stderr, &e) < 0)
+                        break;
+                if (e.end == LINE_END_NEWLINE)
+                        line_print(lines + is_stderr, is_stderr);
         }
+        line_print(lines, false);
+        line_print(lines + 1, true);
+        if (r < 0 || !reader.complete)
+                (void) log_error(0, "the log of job %" PRIu64 " broke off", j->id);
+        else if (!any && j->log_entries != UINT64_MAX && j->log_entries > 0)
+                printf("\nIts output is no longer in the journal.\n");
 }
 
 static int status_print(int argc, char *argv[]) {
@@ -208,7 +246,7 @@ static int status_print(int argc, char *argv[]) {
                 if (i > 0)
                         printf("\n");
                 block_print(&record);
-                lines_print(id);
+                lines_print(&record);
         }
         return status;
 }
