@@ -10,6 +10,7 @@
 #include "log-stream.h"
 
 #define BUFFER_KEEP (512U * 1024U) /* more than this is not kept once it is empty */
+#define SEND_MAX (32U * 1024U)
 #define PREFIX_SIZE 3U             /* "<6>" */
 
 #define GUARD_SIZE (sizeof(LOG_GUARD) - 1)
@@ -155,13 +156,25 @@ void journal_queue_note(JournalQueue *q, int priority, const char *text) {
                 (void) append(q, priority, text, strlen(text), '\n');
 }
 
+/* Whole records. So much goes into one buffer of a socket, which takes all of it or nothing: where journald takes no
+ * more, it does not end within a record. */
+static size_t batch_size(const JournalQueue *q) {
+        size_t n = journal_queue_pending(q);
+
+        if (n <= SEND_MAX)
+                return n;
+        for (n = SEND_MAX; n > 0 && !ends_record(q->buffer[q->start + n - 1]);)
+                n--;
+        return n > 0 ? n : record_end(q, q->start) - q->start;
+}
+
 /* Without blocking, and without a flag on what may be shared with others. */
 static ssize_t send_some(const JournalQueue *q) {
         const char *data = q->buffer + q->start;
 
         if (q->is_socket)
-                return send(q->fd, data, journal_queue_pending(q), MSG_DONTWAIT | MSG_NOSIGNAL);
-        return write(q->fd, data, journal_queue_pending(q));
+                return send(q->fd, data, batch_size(q), MSG_DONTWAIT | MSG_NOSIGNAL);
+        return write(q->fd, data, batch_size(q));
 }
 
 void journal_queue_write(JournalQueue *q) {

@@ -79,9 +79,11 @@ int log_open(uint64_t id, const LogQuery *query, int *ret_fd) {
         return 0;
 }
 
+static int output_error; /* of the first writing that failed */
+
 static void outputs_flush(void) {
-        (void) fflush(stdout);
-        (void) fflush(stderr);
+        if ((fflush(stdout) != 0 || fflush(stderr) != 0) && output_error == 0)
+                output_error = -errno;
 }
 
 /* Where a line goes. Where both streams end in the same terminal or file, their order must stay. */
@@ -90,7 +92,7 @@ static FILE* line_output(const LogEntry *e) {
         FILE *f = e->priority == PRIORITY_STDERR && arg_stdout == arg_stderr && !pager_is_open() ? stderr : stdout;
 
         if (last && last != f)
-                (void) fflush(last);
+                outputs_flush();
         last = f;
         return f;
 }
@@ -148,7 +150,9 @@ static int line_print(const LogEntry *e) {
         if (e->end != LINE_END_NONE)
                 fputc_unlocked('\n', f);
         at_start[is_stderr] = e->end != LINE_END_NONE;
-        return ferror(f) ? -EIO : 0;
+        if (ferror(f) && output_error == 0)
+                output_error = -errno;
+        return output_error;
 }
 
 /* Prints one stream to its end. Returns the number of entries in *n, 0, -EPIPE if it broke off, or another
@@ -265,7 +269,9 @@ static int log_print(uint64_t id, int fd) {
                 r = stream_print(fd, &cursor, &p.n_last);
                 p.n += p.n_last;
                 outputs_flush();
-                if (r < 0 && r != -EPIPE)
+                if (output_error < 0)
+                        r = output_error;
+                if (r < 0 && (r != -EPIPE || output_error < 0))
                         return log_error(r, "cannot print the log of job %" PRIu64 ": %s", id, strerror(-r));
                 r = more_to_come(id, r == -EPIPE, &p, &record);
                 if (r < 0)

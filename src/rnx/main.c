@@ -273,7 +273,9 @@ int main(int argc, char *argv[]) {
                 r = EXIT_FAILURE;
         message_release();
 
-        if ((ferror(stdout) || fflush(stdout) != 0) && errno != EPIPE && r == 0)
+        /* What failed before has left no reason. */
+        errno = ferror(stdout) ? EIO : 0;
+        if ((fflush(stdout) != 0 || errno != 0) && errno != EPIPE && r == 0)
                 r = log_error(EXIT_FAILURE, "cannot write to standard output: %m");
         pager_close();
         bus_close();
