@@ -53,15 +53,6 @@ void relay_handle_signals(Relay *r) {
                 }
 }
 
-/* Whether a deadline has passed; if not, *timeout is brought down to it. */
-static bool expired(uint64_t now, uint64_t since, uint64_t patience, uint64_t *timeout) {
-        if (now - since >= patience)
-                return true;
-        if (patience - (now - since) < *timeout)
-                *timeout = patience - (now - since);
-        return false;
-}
-
 /* The client has gone, however it went, and its job is not to outlive it. What is left of the job besides
  * the command's process group ends with the unit. */
 static void abandon(Relay *r) {

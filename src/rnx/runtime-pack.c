@@ -56,7 +56,7 @@ int runtime_pack(const PackRequest *request, int fd, char **ret_language, char *
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *report = NULL;
         pid_t bar, pid;
-        int r;
+        int r, status = 0;
 
         report_fd = capture_new();
         if (report_fd < 0)
@@ -72,13 +72,17 @@ int runtime_pack(const PackRequest *request, int fd, char **ret_language, char *
                 return log_oom();
         pid = program_start(argv, -EBADF, fd, report_fd, progress_fd);
         if (pid > 0)
-                (void) program_wait(pid);
+                status = program_wait(pid);
         progress_fd = safe_close(progress_fd);
         progress_end(bar);
         if (pid < 0)
                 return (int) pid;
         r = capture_read(report_fd, &report);
-        return r < 0 ? r : parse_report(report, ret_language, ret_name);
+        if (r >= 0)
+                r = parse_report(report, ret_language, ret_name);
+        if (r >= 0 && status != 0)
+                return log_error(-EIO, "the program that packs failed (status %i) after it had packed", status);
+        return r;
 }
 
 static int packed_print(const char *path, int fd) {

@@ -44,6 +44,8 @@ static const char full[] =
         "MEMORY_PEAK=5\n"
         "IO_READ=6\n"
         "IO_WRITE=18446744073709551614\n"
+        "LOG_ENTRIES=8\n"
+        "UNLOGGED=9\n"
         "END\n";
 
 static void test_round_trip(void **state) {
@@ -64,6 +66,8 @@ static void test_round_trip(void **state) {
         assert_int_equal(r->exit_code, -1);
         assert_int_equal(r->exit_signal, 9);
         assert_int_equal(r->io_write_bytes, UINT64_MAX - 1);
+        assert_int_equal(r->log_entries, 8);
+        assert_int_equal(r->unlogged_bytes, 9);
         assert_int_equal(strv_length(r->mounts), 2);
 
         /* All of it comes out again, after the comment */
