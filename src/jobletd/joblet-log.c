@@ -33,8 +33,8 @@ static char *last_cursor;      /* of the last entry that is wanted; NULL: all th
 static uint64_t last_realtime;
 
 /* What was written before now is in the journal files when journald has answered (io.systemd.Journal in
- * systemd-journald.service(8)). */
-static void synchronize(int patience_msec) {
+ * systemd-journald.service(8)). Returns whether it has. */
+static bool synchronize(int patience_msec) {
         static const char call[] = "{\"method\":\"io.systemd.Journal.Synchronize\"}"; /* the NUL at the end belongs to the protocol */
         const struct sockaddr_un address = { .sun_family = AF_UNIX,
                                              .sun_path = "/run/systemd/journal/io.systemd.journal" };
@@ -45,10 +45,12 @@ static void synchronize(int patience_msec) {
         if (fd < 0 || connect(fd, (const struct sockaddr*) &address, sizeof address) < 0 ||
             write(fd, call, sizeof call) != sizeof call) {
                 log_warning_errno(-errno, "Failed to synchronize with journald, the newest lines may be missing: %m");
-                return;
+                return true; /* there is nothing to wait for */
         }
-        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, patience_msec) > 0 && read(fd, &c, 1) == 1 && c != 0)
-                ;
+        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, patience_msec) > 0)
+                if (read(fd, &c, 1) != 1 || c == 0)
+                        return true;
+        return false;
 }
 
 /* Until the job is over. Returns false if nobody wants its log any more. */
@@ -232,13 +234,50 @@ static int follow(sd_journal *j) {
         }
 }
 
-/* What journald was given late is there now. */
+/* What journald has not yet written down, as long as there comes some of it. */
 static int write_rest(sd_journal *j) {
+        uint64_t n;
+        bool synchronized;
         int r;
 
-        synchronize(SYNC_ENDED_MSEC);
-        r = sd_journal_process(j);
-        return r < 0 ? log_error_errno(r, "Failed to read the journal: %m") : write_entries(j);
+        do {
+                n = n_written;
+                synchronized = synchronize(SYNC_ENDED_MSEC);
+                r = sd_journal_process(j);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to read the journal: %m");
+                r = write_entries(j);
+        } while (r >= 0 && !synchronized && n_written > n && n_written < arg_entries);
+        return r;
+}
+
+static int count_entries(sd_journal *j, uint64_t *ret) {
+        int r;
+
+        *ret = 0;
+        r = sd_journal_seek_head(j);
+        while (r >= 0 && (r = sd_journal_next(j)) > 0)
+                *ret += !is_of_another(j);
+        return r;
+}
+
+/* Before the place is looked for where to begin: the last lines are to be the last. */
+static int wait_for_rest(sd_journal *j) {
+        uint64_t n = 0, last;
+        int r;
+
+        if (synchronize(arg_wait ? SYNC_ENDED_MSEC : SYNC_RUNNING_MSEC) || !arg_ended)
+                return 0;
+        do {
+                last = n;
+                r = count_entries(j, &n);
+                if (r < 0 || (arg_entries != UINT64_MAX && n >= arg_entries))
+                        return r;
+                if (synchronize(SYNC_ENDED_MSEC))
+                        return 0;
+                r = sd_journal_process(j);
+        } while (r >= 0 && n > last);
+        return r;
 }
 
 static int run(void) {
@@ -248,12 +287,12 @@ static int run(void) {
 
         if (arg_wait && !wait_for_end())
                 return 0;
-        if (!counted)
-                synchronize(arg_ended || arg_wait ? SYNC_ENDED_MSEC : SYNC_RUNNING_MSEC);
         r = open_journal(&j);
         if (r < 0)
                 return r;
-        if (!arg_follow && !arg_ended && !arg_wait)
+        if (!counted)
+                r = wait_for_rest(j);
+        if (r >= 0 && !arg_follow && !arg_ended && !arg_wait)
                 r = note_last(j);
         if (r >= 0)
                 r = seek(j);

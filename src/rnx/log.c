@@ -248,8 +248,8 @@ static int missing_print(uint64_t id, uint64_t n, const JobRecord *record) {
                         (void) log_error(0, "the output of job %" PRIu64 " is no longer in the journal, which keeps what its limits "
                                             "allow: see SystemMaxUse= in journald.conf(5)", id);
                 else
-                        (void) log_error(0, "incomplete: %" PRIu64 " of the %" PRIu64 " lines that job %" PRIu64 " has written are "
-                                            "no longer in the journal", expected - n, expected, id);
+                        (void) log_error(0, "incomplete: %" PRIu64 " of the %" PRIu64 " lines that the journal was given of job %" PRIu64 " are "
+                                            "not in it; see SystemMaxUse= in journald.conf(5)", expected - n, expected, id);
         }
         if (record->unlogged_bytes != UINT64_MAX && record->unlogged_bytes > 0)
                 (void) log_error(0, "incomplete: %" PRIu64 " bytes of the output of job %" PRIu64 " are not in the journal",

@@ -61,7 +61,7 @@ void pump_close(Pump *p) {
                 (void) safe_close(p->from_is_ours ? p->from : p->to);
         p->own_to = safe_close(p->own_to);
         free(p->buffer);
-        *p = (Pump) { .from = -EBADF, .to = -EBADF, .own_to = -EBADF, .moved = p->moved };
+        *p = (Pump) { .from = -EBADF, .to = -EBADF, .own_to = -EBADF, .moved = p->moved, .read_failed = p->read_failed };
 }
 
 size_t pump_poll(const Pump *p, struct pollfd ret[static 2]) {

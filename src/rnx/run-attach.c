@@ -351,7 +351,8 @@ static void on_input(Attach *a, const struct pollfd *fds, size_t n) {
         if (r >= 0 || r == -EPIPE)
                 return;
         a->input_failed = true;
-        (void) log_error(r, "cannot read standard input, the job got what came before: %s", strerror(-r));
+        (void) log_error(r, a->in.read_failed ? "cannot read standard input, the job got what came before: %s" :
+                         "cannot pass on standard input, the job got what came before: %s", strerror(-r));
 }
 
 static void on_download(Attach *a, short events) {

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +13,31 @@
 #include "test.h"
 
 #define SIZE (3U * 1024U * 1024U + 12345U)
+
+/* What a driver makes of splice(). */
+static enum {
+        SPLICE_WORKS,
+        SPLICE_ENDS_WHEN_EMPTY, /* 0 from a pipe that is empty for now, as the virtio console */
+        SPLICE_BREAKS_MIDWAY,   /* EINVAL, after it has worked */
+        SPLICE_FAILS,           /* another error than write() would tell */
+} splice_mode;
+
+ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size, unsigned flags);
+ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size, unsigned flags);
+
+ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size, unsigned flags) {
+        static unsigned n_calls = 0;
+        int n = 0;
+
+        n_calls++;
+        if ((splice_mode == SPLICE_BREAKS_MIDWAY && n_calls % 7 == 0) || splice_mode == SPLICE_FAILS) {
+                errno = splice_mode == SPLICE_FAILS ? EIO : EINVAL;
+                return -1;
+        }
+        if (splice_mode == SPLICE_ENDS_WHEN_EMPTY && ioctl(from, FIONREAD, &n) >= 0 && n == 0)
+                return 0;
+        return __real_splice(from, from_at, to, to_at, size, flags);
+}
 
 static unsigned char byte_at(size_t i) {
         return (unsigned char) (i * 2654435761U >> 13);
@@ -110,6 +136,41 @@ static void test_to_pipe(void **state) {
 
         pipe_open(to);
         run_output(to);
+}
+
+/* What drivers know of splicing does not show. */
+static void test_odd_drivers(void **state) {
+        for (splice_mode = SPLICE_ENDS_WHEN_EMPTY; splice_mode <= SPLICE_FAILS; splice_mode++) {
+                int to[2];
+
+                pipe_open(to);
+                run_output(to);
+        }
+        splice_mode = SPLICE_WORKS;
+}
+
+/* An error is one, not an end, and tells which side it is of. */
+static void test_errors(void **state) {
+        int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), full = open("/dev/full", O_WRONLY | O_CLOEXEC), fds[2];
+        Pump p;
+
+        pipe_open(fds);
+        assert_return_code(fcntl(fds[1], F_SETFL, O_NONBLOCK | O_WRONLY), errno);
+        pump_init_input(&p, directory, fds[1]);
+        assert_int_equal(pump_to_end(&p), -EISDIR);
+        assert_true(p.read_failed);
+        assert_int_equal(read(fds[0], &p, 1), 0);
+        (void) close(fds[0]);
+        (void) close(directory);
+
+        pipe_open(fds);
+        assert_int_equal(write(fds[1], "x", 1), 1);
+        assert_return_code(fcntl(fds[0], F_SETFL, O_NONBLOCK), errno);
+        pump_init_output(&p, fds[0], full);
+        assert_int_equal(pump_to_end(&p), -ENOSPC);
+        assert_false(p.read_failed);
+        (void) close(fds[1]);
+        (void) close(full);
 }
 
 static void test_to_socket(void **state) {
@@ -258,6 +319,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_to_pipe),
                 cmocka_unit_test(test_to_socket),
+                cmocka_unit_test(test_odd_drivers),
+                cmocka_unit_test(test_errors),
                 cmocka_unit_test(test_to_appended_file),
                 cmocka_unit_test(test_from_pipe),
                 cmocka_unit_test(test_reader_gone),
