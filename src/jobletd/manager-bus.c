@@ -129,6 +129,7 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         go->upload_max = m->settings.upload_max;
         if (request->kill_on_exit)
                 go->abandon_usec = plan->stop_timeout_usec;
+        go->stop_usec = plan->stop_timeout_usec;
         r = go->workdir ? strv_copy(request->download, &go->download) : -ENOMEM;
         if (r >= 0)
                 r = refuse_unstored(job_submit(j, plan, go, message), error);

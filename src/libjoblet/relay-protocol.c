@@ -163,6 +163,8 @@ static int go_format(const RelayGo *go, char **ret) {
                 r = strv_extendf(&lines, "upload-max=%" PRIu64, go->upload_max);
         if (r >= 0)
                 r = strv_extendf(&lines, "abandon=%" PRIu64, go->abandon_usec);
+        if (r >= 0)
+                r = strv_extendf(&lines, "stop=%" PRIu64, go->stop_usec);
         if (r < 0)
                 return r;
 
@@ -244,6 +246,8 @@ static int go_parse_fields(char *text, int *fds, size_t n_fds, RelayGo *go) {
                         r = field_number(value, &go->upload_max);
                 else if (strcmp(key, "abandon") == 0)
                         r = field_number(value, &go->abandon_usec);
+                else if (strcmp(key, "stop") == 0)
+                        r = field_number(value, &go->stop_usec);
                 else
                         r = -EBADMSG;
                 if (r < 0)

@@ -8,7 +8,8 @@
  *                                              (SCM_CREDENTIALS) tell uid and pid
  *   daemon -> relay    "go\nKEY=VALUE\n..."    with descriptors, see RelayGo; only then the command is started
  *   relay  -> both     RELAY_STARTED, RELAY_EXITED, RELAY_SIGNALED, RELAY_FAILED, RELAY_ENDED
- *   both   -> relay    "signal N"              sent to the command's process group
+ *   both   -> relay    "signal N"              sent to the command's process group; once the command has ended, it ends the
+ *                                              download
  *
  * Whoever closes its end has gone; the relay works on without it. */
 
@@ -58,7 +59,8 @@ typedef struct RelayGo {
         int command_fd;                     /* what is executed, see launch.h */
         int outcome_fd;                     /* file that the outcome is written to, see RelayOutcome */
         char *workdir;                      /* where the command starts, absolute in the job */
-        char **download;                    /* paths in the job */
+        char **download;                    /* paths in the job: patterns, see job-pattern.h */
+        uint64_t stop_usec;                 /* from SIGTERM to SIGKILL, when the unit is stopped */
         uint64_t upload_max;                /* bytes of file contents that may be unpacked */
         uint64_t abandon_usec;              /* a job whose client goes is ended, with so long between SIGTERM and SIGKILL;
                                              * UINT64_MAX: it goes on */
@@ -68,10 +70,11 @@ typedef struct RelayGo {
         (RelayGo) {                                                                                          \
                 .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .control_fd = -EBADF,          \
                 .upload_fd = -EBADF, .download_fd = -EBADF, .command_fd = -EBADF, .outcome_fd = -EBADF,      \
-                .upload_max = UINT64_MAX, .abandon_usec = UINT64_MAX,                                        \
+                .upload_max = UINT64_MAX, .abandon_usec = UINT64_MAX, .stop_usec = 10 * USEC_PER_SEC,        \
         }
 
-/* The name of an entry in the stream of a download that is no file: a line for each that is not in it as it should be. */
+/* Entries in the stream of a download that are no files, TRANSFER_PROBLEMS "/INDEX": a line for each that is not in it as
+ * it should be. The others are INDEX/BASENAME[/...]. */
 #define TRANSFER_PROBLEMS "problems"
 
 void relay_go_done(RelayGo *go);

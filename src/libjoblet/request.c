@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "job-pattern.h"
 #include "quantity.h"
 #include "request.h"
 #include "runtime-name.h"
@@ -299,7 +300,7 @@ int request_set_download(Request *r, char *const *paths, char **reterr) {
                 return message_set(reterr, -EINVAL, "--download: %zu paths are too many, at most %u are allowed; download a directory instead",
                               strv_length(paths), REQUEST_DOWNLOADS_MAX);
         STRV_FOREACH(s, paths) {
-                if (!job_path_is_valid(*s))
+                if (!job_pattern_is_valid(*s))
                         return refuse_value(reterr, "--download", *s,
                                             "is not a path in the job; give an absolute one, or one relative to /work, without '..'");
                 size += strlen(*s) + 1;

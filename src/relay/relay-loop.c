@@ -12,6 +12,7 @@
 #define VANISH_GRACE_USEC (200U * 1000U)
 /* A client that takes nothing for so long does not hold up a job that is being stopped. */
 #define STOP_PATIENCE_USEC (2U * USEC_PER_SEC)
+#define STOP_MARGIN_USEC (2U * USEC_PER_SEC)
 /* A journal that takes nothing for so long holds up nobody. */
 #ifdef RELAY_TEST
 #define JOURNAL_PATIENCE_USEC (5U * USEC_PER_SEC)
@@ -28,8 +29,10 @@ static void read_signals(Relay *r) {
         struct signalfd_siginfo info;
 
         while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info))
-                if (info.ssi_signo == SIGTERM)
+                if (info.ssi_signo == SIGTERM && !r->terminated) {
                         r->terminated = true;
+                        r->stopping_usec = now_monotonic();
+                }
         if (r->terminated && !r->reaped && r->terminated_usec == 0) {
                 r->terminated_usec = now_monotonic();
                 relay_note(r, OUTCOME_TERMINATED, r->terminated_usec);
@@ -97,7 +100,9 @@ void relay_handle_packets(Relay *r, int *fd) {
                 /* Once the command has been reaped its process group may be another's. */
                 if (r->pid > 0 && !r->reaped)
                         (void) kill(-r->pid, signo);
-                else if (r->pid == 0 && r->cancel_signal == 0)
+                else if (r->reaped)
+                        r->download_cancelled = true;
+                else if (r->cancel_signal == 0)
                         r->cancel_signal = signo;
         }
 }
@@ -131,14 +136,33 @@ static struct pollfd poll_journal(const Relay *r) {
         };
 }
 
+static int poll_timeout(uint64_t usec) {
+        return usec == UINT64_MAX ? -1 : (int) ((usec + 999) / 1000);
+}
+
+/* So much of the time that a stop leaves is not used: it is for saying what there is to say. */
+static uint64_t stop_margin(const Relay *r) {
+        return r->go.stop_usec / 4U < STOP_MARGIN_USEC ? r->go.stop_usec / 4U : STOP_MARGIN_USEC;
+}
+
+static bool transfer_is_over(const Relay *r, uint64_t *timeout) {
+        if (!r->reaped)
+                return r->terminated || r->cancel_signal > 0;
+        return r->download_cancelled ||
+               (r->terminated && expired(now_monotonic(), r->stopping_usec, r->go.stop_usec - stop_margin(r), timeout));
+}
+
 int relay_wait(Relay *r, int fd, short events) {
         for (;;) {
                 struct pollfd fds[POLL_OTHERS + 2], *journal = fds + POLL_OTHERS, *last = journal + 1;
+                uint64_t timeout = UINT64_MAX;
 
                 prepare_common(r, fds);
                 *journal = poll_journal(r);
                 *last = (struct pollfd) { .fd = fd, .events = events };
-                if (poll(fds, ELEMENTSOF(fds), -1) < 0) {
+                if (transfer_is_over(r, &timeout))
+                        return -ECANCELED;
+                if (poll(fds, ELEMENTSOF(fds), poll_timeout(timeout)) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return -errno;
@@ -147,7 +171,7 @@ int relay_wait(Relay *r, int fd, short events) {
                 handle_common(r, fds);
                 if (journal->revents)
                         journal_queue_write(&r->queue);
-                if (r->terminated || r->cancel_signal > 0)
+                if (transfer_is_over(r, &timeout))
                         return -ECANCELED;
                 if (last->revents)
                         return 0;
@@ -203,10 +227,23 @@ static void check_journal(Relay *r, uint64_t *timeout) {
                         stream_stall_journal(r->streams + i);
 }
 
+/* A command that goes on after SIGTERM would leave no time for the download. */
+static void check_stop(Relay *r, uint64_t *timeout) {
+        bool has_client = r->go.download_fd >= 0 && (!r->has_control || r->go.control_fd >= 0);
+
+        if (!r->terminated || r->reaped || r->killed || !has_client ||
+            !expired(now_monotonic(), r->stopping_usec, r->go.stop_usec / 2U, timeout))
+                return;
+        r->killed = true;
+        /* As first process of a PID namespace the relay can reach all that the job consists of. */
+        (void) kill(getpid() == 1 ? -1 : -r->pid, SIGKILL);
+}
+
 /* All that does not depend on a descriptor. Returns whether there is still something to do. */
 static bool settle(Relay *r, uint64_t *timeout) {
         bool busy = !r->reaped;
 
+        check_stop(r, timeout);
         for (size_t i = 0; i < ELEMENTSOF(r->streams); i++) {
                 if (r->reaped)
                         stream_drain(r->streams + i);
@@ -223,10 +260,6 @@ static bool settle(Relay *r, uint64_t *timeout) {
                     (journal_queue_pending(&r->queue) > 0 && !r->streams[i].attached))
                         busy = true;
         return busy;
-}
-
-static int poll_timeout(uint64_t usec) {
-        return usec == UINT64_MAX ? -1 : (int) ((usec + 999) / 1000);
 }
 
 int relay_copy(Relay *r) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <syslog.h>
 
-#include "pack.h"
+#include "matches.h"
+#include "packer.h"
 #include "relay.h"
 #include "strv.h"
 #include "text.h"
@@ -55,9 +57,16 @@ int transfer_upload(Relay *r, char **reterr_message) {
 
 typedef struct Download {
         Relay *relay;
+        TarWriter writer;
+        size_t index; /* of the path that is being packed */
         char **problems;
         unsigned n_problems; /* more than there are lines, if need be */
 } Download;
+
+static void download_done(Download *d) {
+        tar_writer_done(&d->writer);
+        strv_free(d->problems);
+}
 
 static int download_write(void *userdata, const void *data, size_t size) {
         Relay *r = ((Download*) userdata)->relay;
@@ -81,11 +90,7 @@ static int download_write(void *userdata, const void *data, size_t size) {
         return 0;
 }
 
-static void download_problem(void *userdata, const char *name, const char *why) {
-        Download *d = userdata;
-        const char *path = strchr(name, '/');
-
-        path = path ? path + 1 : name;
+static void download_problem(Download *d, const char *path, const char *why) {
         if (d->n_problems++ >= PROBLEMS_MAX)
                 return;
         relay_log(d->relay, LOG_WARNING, "not in the download, or not all of it: %s: %s", path, why);
@@ -93,10 +98,17 @@ static void download_problem(void *userdata, const char *name, const char *why) 
         (void) strv_extendf(&d->problems, "%s: %s", path, why);
 }
 
-/* The last entry, for the client to tell: what could not be packed. */
-static int download_problems(Download *d, TarWriter *writer) {
-        _cleanup_free_ char *text = NULL;
-        TarEntry e = { .type = TAR_FILE, .name = (char*) TRANSFER_PROBLEMS, .mode = 0600 };
+static int on_problem(void *userdata, PackProblem problem, const char *name, const char *why) {
+        const char *path = strchr(name, '/');
+
+        download_problem(userdata, path ? path + 1 : name, why);
+        return 0;
+}
+
+/* The last entry for a path, for the client to tell: what of it could not be packed. */
+static int download_tell_problems(Download *d) {
+        _cleanup_free_ char *text = NULL, *name = NULL;
+        TarEntry e = { .type = TAR_FILE, .mode = 0600 };
         int q;
 
         if (d->n_problems == 0)
@@ -104,54 +116,86 @@ static int download_problems(Download *d, TarWriter *writer) {
         if (d->n_problems > PROBLEMS_MAX && strv_extendf(&d->problems, "and %u more", d->n_problems - PROBLEMS_MAX) < 0)
                 return -ENOMEM;
         text = strv_join(d->problems, "\n");
-        if (!text)
+        if (!text || asprintf(&name, "%s/%zu", TRANSFER_PROBLEMS, d->index) < 0) {
+                name = NULL;
                 return -ENOMEM;
-        e.size = strlen(text);
-        q = tar_writer_header(writer, &e);
-        return q < 0 ? q : tar_writer_data(writer, text, e.size);
-}
-
-/* The last component of a path, whatever its spelling. */
-static int base_name(const char *path, char **ret) {
-        _cleanup_free_ char *copy = strdup(path), *resolved = NULL;
-        char *base;
-        size_t n;
-
-        if (!copy)
-                return -ENOMEM;
-        for (n = strlen(copy); n > 1 && copy[n - 1] == '/';)
-                copy[--n] = 0;
-        base = strrchr(copy, '/');
-        base = base ? base + 1 : copy;
-        if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0) {
-                resolved = realpath(path, NULL);
-                base = resolved ? strrchr(resolved, '/') + 1 : NULL;
         }
-        *ret = strdup(base && *base ? base : "root");
-        return *ret ? 0 : -ENOMEM;
+        e.name = name;
+        e.size = strlen(text);
+        q = tar_writer_header(&d->writer, &e);
+        if (q >= 0)
+                q = tar_writer_data(&d->writer, text, e.size);
+        d->problems = strv_free(d->problems);
+        d->n_problems = 0;
+        return q;
 }
 
-static int download_one(Download *d, TarWriter *writer, size_t index, const char *path) {
-        _cleanup_free_ char *base = NULL, *name = NULL;
+static void download_dangling(Download *d, const char *path) {
+        _cleanup_free_ char *why = NULL;
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+        target[n < 0 ? 0 : n] = 0;
+        if (asprintf(&why, "it is a link to '%s', which is not in the job", target) < 0)
+                why = NULL;
+        download_problem(d, path, why ?: strerror(ENOMEM));
+}
+
+/* A name in the stream: for "." and "..", the name of that directory. */
+static int match_name(const Download *d, const char *path, char **ret) {
+        const char *base = path_base(path);
+        _cleanup_free_ char *resolved = NULL;
+
+        if (!*base || strcmp(base, "/") == 0 || strcmp(base, ".") == 0 || strcmp(base, "..") == 0) {
+                resolved = realpath(path, NULL);
+                base = resolved && resolved[1] ? path_base(resolved) : "root";
+        }
+        return asprintf(ret, "%zu/%s", d->index, base) < 0 ? -ENOMEM : 0;
+}
+
+static int download_match(Download *d, const char *path) {
+        Packer packer = { .writer = &d->writer, .problem = on_problem, .userdata = d };
+        _cleanup_free_ char *name = NULL;
         int q;
 
-        q = base_name(path, &base);
-        if (q < 0)
+        q = match_name(d, path, &name);
+        if (q < 0) {
+                name = NULL;
                 return q;
-        if (asprintf(&name, "%zu/%s", index, base) < 0)
-                return -ENOMEM;
-        q = pack(writer, path, name, download_problem, d);
-        if (q != -ENOENT)
+        }
+        q = packer_add(&packer, path, name, /* follow= */ true);
+        packer_done(&packer);
+        if (q == -ENOLINK)
+                download_dangling(d, path);
+        return q == -ENOLINK || q == -ENOENT ? 0 : q;
+}
+
+static int download_one(Download *d, const char *pattern) {
+        _cleanup_(matches_done) Matches matches = {};
+        int q = matches_find(pattern, &matches);
+
+        if (q == -E2BIG || q == -EINVAL)
+                download_problem(d, pattern, q == -E2BIG ? "it matches too many files" : "it is no pattern");
+        else if (q < 0)
                 return q;
-        /* The client sees that nothing came for this index. */
-        relay_log(d->relay, LOG_WARNING, "not in the download: %s: %s", path, strerror(ENOENT));
-        return 0;
+        else if (matches.n == 0) /* the client sees that nothing came */
+                relay_log(d->relay, LOG_WARNING, "not in the download: %s: %s", pattern, strerror(ENOENT));
+        for (size_t i = 0; i < matches.n; i++) {
+                const char *path = matches.paths[i], *before = i > 0 ? matches.paths[i - 1] : NULL;
+
+                if (before && strcmp(path_base(path), path_base(before)) == 0) {
+                        download_problem(d, path, "another one that matches has the same name");
+                        continue;
+                }
+                q = download_match(d, path);
+                if (q < 0)
+                        return q;
+        }
+        return download_tell_problems(d);
 }
 
 void transfer_download(Relay *r) {
-        _cleanup_(tar_writer_done) TarWriter writer = TAR_WRITER_NULL;
-        Download d = { .relay = r };
-        size_t index = 0;
+        _cleanup_(download_done) Download d = { .relay = r, .writer = TAR_WRITER_NULL };
         int q;
 
         (void) fcntl(r->go.download_fd, F_SETFL, fcntl(r->go.download_fd, F_GETFL) | O_NONBLOCK);
@@ -161,16 +205,14 @@ void transfer_download(Relay *r) {
                 return;
         }
 
-        q = tar_writer_init(&writer, download_write, &d);
-        for (char **path = r->go.download; q >= 0 && path && *path; path++)
-                q = download_one(&d, &writer, index++, *path);
+        q = tar_writer_init(&d.writer, download_write, &d);
+        for (char **pattern = r->go.download; q >= 0 && pattern && *pattern; pattern++, d.index++)
+                q = download_one(&d, *pattern);
         if (q >= 0)
-                q = download_problems(&d, &writer);
-        if (q >= 0)
-                q = tar_writer_end(&writer);
-        strv_free(d.problems);
+                q = tar_writer_end(&d.writer);
         /* Without its end mark the client knows that the archive is not complete. */
         if (q < 0 && q != -EPIPE)
                 relay_log(r, LOG_ERR, "the download broke off: %s",
-                          q == -ECANCELED ? "the job is being stopped" : strerror(-q));
+                          q != -ECANCELED ? strerror(-q) :
+                          r->terminated ? "the time between SIGTERM and SIGKILL is over" : "it was interrupted");
 }

@@ -237,15 +237,14 @@ static void run(Relay *r, Launch *launch, RelayNotice *ret) {
                 relay_log(r, LOG_ERR, "%s", ret->text ?: "failed");
 }
 
-/* Says to everyone how it ended: to the file first, which is there when nobody else is. What still waits
- * for the journal is taken for logged. */
-static void conclude(Relay *r, RelayNotice *notice) {
+/* Writes down how the command ended, before anything else that may take long: it is there when nobody else is. What
+ * still waits for the journal is taken for logged. Returns whether it ended by itself, as far as can be told here. */
+static bool record(Relay *r, const RelayNotice *notice) {
         RelayOutcome outcome = { .notice = *notice, .finished_usec = r->finished_usec,
                                  .log_entries = r->queue.n_entries, .unlogged_bytes = r->queue.n_lost };
         _cleanup_free_ char *text = NULL;
         Figures figures;
 
-        r->go.download_fd = safe_close(r->go.download_fd);
         figures_read(&figures);
         outcome.oom = figures.oom;
         outcome.cpu_usec = figures.cpu_usec;
@@ -254,20 +253,17 @@ static void conclude(Relay *r, RelayNotice *notice) {
         outcome.io_write_bytes = figures.io_write_bytes;
         if (relay_outcome_format(&outcome, &text) >= 0)
                 write_outcome(r, text);
-
-        if (r->terminated_usec > 0 || r->abandoned_usec > 0 || outcome.oom)
-                notify(r, &(RelayNotice) { .event = RELAY_ENDED });
-        else
-                notify(r, notice);
+        r->n_entries_told = outcome.log_entries;
+        r->n_lost_told = outcome.unlogged_bytes;
+        return r->terminated_usec == 0 && r->abandoned_usec == 0 && !outcome.oom;
 }
 
 /* The journal gets what it has not taken yet; the outcome is corrected if that was not all. */
 static void finish_journal(Relay *r) {
         _cleanup_free_ char *text = NULL;
-        uint64_t n_entries = r->queue.n_entries, n_lost = r->queue.n_lost;
 
         relay_finish_journal(r);
-        if ((n_entries != r->queue.n_entries || n_lost != r->queue.n_lost) &&
+        if ((r->n_entries_told != r->queue.n_entries || r->n_lost_told != r->queue.n_lost) &&
             relay_outcome_format_log(r->queue.n_entries, r->queue.n_lost, &text) >= 0)
                 write_outcome(r, text);
 }
@@ -287,6 +283,7 @@ int main(void) {
                                          .begun_usec = now_monotonic() };
         _cleanup_(relay_notice_done) RelayNotice notice = {};
         _cleanup_(launch_done) Launch launch = {};
+        bool by_itself;
         int q;
 
         q = set_up(&r);
@@ -316,9 +313,12 @@ int main(void) {
         r.go.command_fd = safe_close(r.go.command_fd);
 
         run(&r, &launch, &notice);
-        if (r.go.download_fd >= 0 && r.reaped && notice.event != RELAY_FAILED && !r.terminated)
+        by_itself = record(&r, &notice);
+        if (r.go.download_fd >= 0 && r.reaped && notice.event != RELAY_FAILED)
                 transfer_download(&r);
-        conclude(&r, &notice);
+        r.go.download_fd = safe_close(r.go.download_fd);
+        /* Else only the daemon can tell. */
+        notify(&r, by_itself ? &notice : &(RelayNotice) { .event = RELAY_ENDED });
         finish_journal(&r);
         return notice.event == RELAY_SIGNALED ? 128 + notice.code : notice.code;
 }

@@ -22,11 +22,15 @@ typedef struct Relay {
         JournalQueue queue; /* of both */
 
         bool terminated;          /* SIGTERM was received */
-        uint64_t terminated_usec; /* ... while the command was not yet reaped: CLOCK_MONOTONIC, as the next two; else 0 */
+        uint64_t stopping_usec;   /* ... when: CLOCK_MONOTONIC, as the next ones; else 0 */
+        uint64_t terminated_usec; /* ... while the command was not yet reaped */
         uint64_t abandoned_usec;  /* when the client went whose job is not to outlive it; else 0 */
         uint64_t begun_usec;      /* when the relay was executed */
+        uint64_t n_entries_told, n_lost_told; /* what the outcome says of the journal */
         bool abandoned_killed;    /* SIGTERM was not enough for an abandoned command */
+        bool killed;              /* ... and for one that is stopped, whose files are to be fetched in time */
         int cancel_signal; /* "signal N" was received before there was a command */
+        bool download_cancelled; /* ... after its end */
         pid_t pid;         /* the command's, which is its session's and process group's as well; 0 before */
         bool reaped;
         int status; /* of waitpid() */
@@ -46,8 +50,9 @@ void relay_note(const Relay *r, const char *key, uint64_t usec);
 void relay_handle_signals(Relay *r);
 void relay_handle_packets(Relay *r, int *fd);
 
-/* Waits until fd is ready, serving signals, packets and the journal meanwhile. Returns 0, -ECANCELED if the
- * job was stopped. */
+/* Waits until fd is ready, serving signals, packets and the journal meanwhile. Returns 0, -ECANCELED if that is not wanted
+ * any more: before the command if the job is stopped or interrupted; after it if the download is interrupted, or the
+ * time that a stop leaves is over. */
 int relay_wait(Relay *r, int fd, short events);
 
 /* Copies until the command has ended and the client, or the journal where there is none, has all that it
@@ -64,7 +69,7 @@ int command_enter_workdir(const char *workdir, char **reterr_message);
 int command_start(Relay *r, const Launch *launch, char **reterr_message);
 
 int transfer_upload(Relay *r, char **reterr_message);
-/* What cannot be packed is noted in the journal only. */
+/* What cannot be packed is told to the client within the stream, and noted in the journal. */
 void transfer_download(Relay *r);
 
 /* Executes the program with its variables; those that systemd has set for the unit come first. Returns an errno (positive)

@@ -1,317 +1,131 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "archive-dl.h"
 #include "download.h"
-#include "entry-name.h"
-#include "relay-protocol.h"
+#include "job-pattern.h"
 #include "rnx.h"
-#include "text.h"
+#include "signals.h"
 
-#define BLOCK (256U * 1024U)
-#define END_MARK 1024U /* zero bytes at the end of a tar stream; libarchive does not insist on them */
-#define COMPLAINTS_MAX 20U
-#define PROBLEMS_SIZE_MAX (256U * 1024U)
-
-#define DISK_FLAGS                                                                                           \
-        (ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SPARSE |                              \
-         ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |                                 \
-         ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
-
-typedef struct Unpacker {
-        const Run *run;
-        int fd;
-        char *buffer;
-        size_t n_zeros; /* at the end of what was read so far */
-        struct archive *tar, *disk;
-        size_t current; /* the download that disk writes to, n_downloads: none yet */
-        bool *arrived;
-        unsigned n_complaints;
-        bool incomplete; /* something was left out, and that was said */
-} Unpacker;
-
-/* "rnx: --download=PATH: 'NAME' ...": of the job's making, and so are the names. */
-static void complain(Unpacker *u, size_t index, const char *name, const char *what) {
-        _cleanup_free_ char *safe = text_for_message(name ?: "", 1024);
-
-        u->incomplete = true;
-        if (u->n_complaints++ < COMPLAINTS_MAX)
-                (void) log_error(0, "--download=%s: '%s' %s, left out", u->run->downloads[index].path,
-                                 safe ?: "", what);
+static void download_done(Download *d) {
+        free(d->shown);
+        free(d->pattern);
+        free(d->last);
+        free(d->name);
+        safe_close(d->parent_fd);
 }
 
-/* libarchive notes the modes of directories for the end, under relative names: so each destination has a
- * writer of its own, closed before the next directory is entered. */
-static int destination_enter(Unpacker *u, size_t index) {
-        const Download *d = u->run->downloads + index;
-
-        if (u->disk && u->current == index)
-                return 0;
-        if (u->disk && sym_archive_write_free(u->disk) != ARCHIVE_OK) {
-                u->disk = NULL;
-                return log_error(-EIO, "--download=%s: cannot complete it",
-                                 u->run->downloads[u->current].path);
-        }
-        u->disk = NULL;
-        if (fchdir(d->parent_fd) < 0)
-                return log_error(-errno, "--download=%s: cannot enter the directory it goes to: %m", d->path);
-        u->disk = sym_archive_write_disk_new();
-        if (!u->disk)
-                return log_oom();
-        (void) sym_archive_write_disk_set_options(u->disk, DISK_FLAGS);
-        u->current = index;
-        return 0;
-}
-
-static int disk_failed(Unpacker *u, size_t index, const char *name) {
-        _cleanup_free_ char *safe = text_for_message(name, 1024);
-
-        return log_error(-EIO, "--download=%s: cannot write '%s': %s", u->run->downloads[index].path,
-                         safe ?: "", sym_archive_error_string(u->disk) ?: "unknown error");
-}
-
-static int tar_failed(Unpacker *u) {
-        return log_error(-EIO, "the download broke off: %s",
-                         sym_archive_error_string(u->tar) ?: "unknown error");
-}
-
-static int contents_copy(Unpacker *u, size_t index, const char *name) {
-        const void *block;
-        la_int64_t offset;
-        size_t size;
-        int r;
-
-        while ((r = sym_archive_read_data_block(u->tar, &block, &size, &offset)) == ARCHIVE_OK)
-                if (sym_archive_write_data_block(u->disk, block, size, offset) < ARCHIVE_OK)
-                        return disk_failed(u, index, name);
-        if (r != ARCHIVE_EOF)
-                return tar_failed(u);
-        return sym_archive_write_finish_entry(u->disk) < ARCHIVE_WARN ? disk_failed(u, index, name) : 0;
-}
-
-/* Under another name until all of it has come: what was there of that name stays if the rest never comes. */
-static int file_unpack(Unpacker *u, struct archive_entry *e, size_t index, const char *name) {
-        int r, fd = u->run->downloads[index].parent_fd;
-        const char *slash = strrchr(name, '/');
-        _cleanup_free_ char *temporary = NULL;
-
-        if (asprintf(&temporary, "%.*s.rnx-download-%i", slash ? (int) (slash - name) + 1 : 0, name,
-                     (int) getpid()) < 0) {
-                temporary = NULL;
-                return log_oom();
-        }
-        sym_archive_entry_copy_pathname(e, temporary);
-        r = sym_archive_write_header(u->disk, e) < ARCHIVE_WARN ? disk_failed(u, index, name) :
-                                                                  contents_copy(u, index, name);
-        if (r >= 0 && renameat(fd, temporary, fd, name) < 0) {
-                _cleanup_free_ char *safe = text_for_message(name, 1024);
-
-                r = log_error(-errno, "--download=%s: cannot write '%s': %m", u->run->downloads[index].path,
-                              safe ?: "");
-        }
-        if (r < 0)
-                (void) unlinkat(fd, temporary, 0);
-        return r;
-}
-
-/* A link that the user has put where a directory is to be is neither followed, since the job may know of it,
- * nor replaced. */
-static int way_check(const Unpacker *u, size_t index, const char *name, bool is_directory) {
-        const Download *d = u->run->downloads + index;
-        _cleanup_free_ char *copy = strdup(name);
+static bool is_directory(const char *path) {
         struct stat st;
 
-        if (!copy)
-                return log_oom();
-        for (char *end = copy; end; ) {
-                end = strchr(end, '/');
-                if (end)
-                        *end = 0;
-                if ((end || is_directory) && fstatat(d->parent_fd, copy, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
-                    S_ISLNK(st.st_mode)) {
-                        _cleanup_free_ char *safe = text_for_message(copy, 1024);
+        return stat(path, &st) >= 0 && S_ISDIR(st.st_mode);
+}
 
-                        return log_error(-ELOOP,
-                                         "--download=%s: '%s' is a link here, and nothing is written through links; "
-                                         "remove it, or write --download=PATH:DEST with another DEST",
-                                         d->path, safe ?: "");
-                }
-                if (end)
-                        *end++ = '/';
+/* Where DEST puts a file called base: as cp(1), into DEST if that is a directory, else under the name DEST. */
+static int download_locate(const char *value, const char *destination, const char *base, Download *d) {
+        _cleanup_free_ char *parent = NULL;
+        size_t n = destination ? strlen(destination) : 0;
+        const char *slash;
+
+        if (!destination)
+                parent = strdup(".");
+        else if (destination[n - 1] == '/' || is_directory(destination))
+                parent = strdup(destination);
+        else if (d->many)
+                return log_error(-ENOTDIR, "--download=%s: '%s' must be a directory that is there, since several files may match; "
+                                           "write \\*, \\? and \\[ for what is no pattern", value, destination);
+        else {
+                slash = strrchr(destination, '/');
+                parent = !slash ? strdup(".") : strndup(destination, slash == destination ? 1 : (size_t) (slash - destination));
+                base = slash ? slash + 1 : destination;
         }
+        if (!d->many)
+                d->name = strdup(base);
+        if (!parent || (!d->many && !d->name))
+                return log_oom();
+
+        d->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (d->parent_fd < 0 || faccessat(d->parent_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value,
+                                 parent, strerror(errno));
         return 0;
 }
 
-/* Rewrites the entry for its destination. Returns 1, 0 if it is left out, -errno after a message. */
-static int entry_check(Unpacker *u, struct archive_entry *e, size_t index, const char *inner,
-                       const char *name) {
-        const char *link = sym_archive_entry_hardlink(e), *symlink = sym_archive_entry_symlink(e);
-        mode_t type = sym_archive_entry_filetype(e);
+static bool is_same_place(const Download *a, const Download *b) {
+        struct stat x, y;
 
-        if (link) {
-                _cleanup_free_ char *target = NULL;
-                const char *link_inner;
-                size_t link_index;
-
-                if (entry_name_parse(link, &link_index, &link_inner) < 0 || link_index != index) {
-                        complain(u, index, name, "is a link to what is not in the download");
-                        return 0;
-                }
-                target = entry_name_place(u->run->downloads[index].name, link_inner);
-                if (!target)
-                        return log_oom();
-                sym_archive_entry_copy_hardlink(e, target);
-                sym_archive_entry_set_size(e, 0); /* contents are never written through a link */
-        } else if (type == AE_IFLNK) {
-                if (!symlink || !link_stays_inside(inner, symlink)) {
-                        complain(u, index, name, "is a link that leads out of the download");
-                        return 0;
-                }
-        } else if (type != AE_IFREG && type != AE_IFDIR) {
-                complain(u, index, name, "is neither file nor directory nor link");
-                return 0;
-        }
-
-        sym_archive_entry_copy_pathname(e, name);
-        sym_archive_entry_set_perm(e, sym_archive_entry_mode(e) & 0777);
-        return 1;
+        return a->name && b->name && strcmp(a->name, b->name) == 0 &&
+               fstat(a->parent_fd, &x) >= 0 && fstat(b->parent_fd, &y) >= 0 && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
 }
 
-/* What the relay could not pack, one in a line: it comes with the files. */
-static int problems_print(Unpacker *u) {
-        _cleanup_free_ char *text = NULL;
-        const void *block;
-        la_int64_t offset;
-        size_t size, n = 0;
-        char *rest;
+/* What PATH means: the pattern and its last component; *ret_base is that without escapes. */
+static int path_parse(const char *value, Download *d, char **ret_base) {
+        _cleanup_free_ char *canonical = NULL;
+        const char *last;
+        size_t n;
         int r;
 
-        text = calloc(1, PROBLEMS_SIZE_MAX + 1);
-        if (!text)
+        r = job_pattern_parse(d->shown, &canonical);
+        if (r == -EINVAL)
+                return log_error(r, "--download=%s: nothing follows the last backslash; a backslash is written \\\\", value);
+        if (r < 0)
                 return log_oom();
-        while ((r = sym_archive_read_data_block(u->tar, &block, &size, &offset)) == ARCHIVE_OK && n < PROBLEMS_SIZE_MAX) {
-                if (size > PROBLEMS_SIZE_MAX - n)
-                        size = PROBLEMS_SIZE_MAX - n;
-                memcpy(text + n, block, size);
-                n += size;
-        }
-        rest = text;
-        for (char *line; (line = strsep(&rest, "\n"));)
-                if (*line)
-                        (void) log_error(0, "not in the download, or not all of it: %s", line);
-        u->incomplete = true;
+        for (n = strlen(canonical); n > 1 && canonical[n - 1] == '/';)
+                canonical[--n] = 0;
+        last = strrchr(canonical, '/');
+        last = last ? last + 1 : canonical;
+        d->many = !job_pattern_is_plain(canonical);
+        d->last = strdup(last);
+        d->pattern = job_pattern_encode(d->shown);
+        *ret_base = job_pattern_literal(last);
+        if (!d->last || !d->pattern || !*ret_base)
+                return log_oom();
+        if (!**ret_base || strcmp(*ret_base, ".") == 0 || strcmp(*ret_base, "..") == 0)
+                return log_error(-EINVAL, "--download=%s: must name a file or directory of the job, as PATH or PATH:DEST", value);
         return 0;
 }
 
-static int entry_unpack(Unpacker *u, struct archive_entry *e) {
-        const char *given = sym_archive_entry_pathname(e) ?: sym_archive_entry_pathname_utf8(e), *inner;
-        _cleanup_free_ char *name = NULL;
-        size_t index;
-        bool has_contents;
+static int download_parse(const char *value, Download *d) {
+        _cleanup_free_ char *base = NULL;
+        const char *colon = value;
         int r;
 
-        if (given && strcmp(given, TRANSFER_PROBLEMS) == 0)
-                return problems_print(u);
-        r = given ? entry_name_parse(given, &index, &inner) : -EBADMSG;
-        if (r < 0 || index >= u->run->n_downloads) {
-                _cleanup_free_ char *safe = text_for_message(given ?: "", 1024);
-
-                return log_error(-EBADMSG,
-                                 "the download holds '%s', which no file asked for can be called; giving up",
-                                 safe ?: "");
-        }
-        name = entry_name_place(u->run->downloads[index].name, inner);
-        if (!name)
+        for (; *colon && *colon != ':'; colon++)
+                if (*colon == '\\' && colon[1])
+                        colon++;
+        d->shown = strndup(value, (size_t) (colon - value));
+        if (!d->shown)
                 return log_oom();
-        has_contents = sym_archive_entry_filetype(e) == AE_IFREG && !sym_archive_entry_hardlink(e);
-        u->arrived[index] = true;
-
-        r = destination_enter(u, index);
+        r = path_parse(value, d, &base);
         if (r < 0)
                 return r;
-        r = entry_check(u, e, index, inner, name);
-        if (r <= 0)
-                return r;
-        r = way_check(u, index, name, sym_archive_entry_filetype(e) == AE_IFDIR);
-        if (r < 0)
-                return r;
-        if (has_contents)
-                return file_unpack(u, e, index, name);
-        return sym_archive_write_header(u->disk, e) < ARCHIVE_WARN ? disk_failed(u, index, name) : 0;
+        if (*colon && !colon[1])
+                return log_error(-EINVAL, "--download=%s: nothing follows the colon, write PATH or PATH:DEST; "
+                                          "a colon within PATH is written \\:", value);
+        return download_locate(value, *colon ? colon + 1 : NULL, base, d);
 }
 
-static la_ssize_t stream_read(struct archive *a, void *userdata, const void **ret) {
-        Unpacker *u = userdata;
-        size_t zeros = 0;
-        ssize_t n;
-
-        do
-                n = read(u->fd, u->buffer, BLOCK);
-        while (n < 0 && errno == EINTR);
-        if (n < 0) {
-                sym_archive_set_error(a, errno, "cannot be read: %s", strerror(errno));
-                return -1;
-        }
-        while (zeros < (size_t) n && zeros < END_MARK && u->buffer[(size_t) n - 1 - zeros] == 0)
-                zeros++;
-        u->n_zeros = zeros == (size_t) n ? u->n_zeros + zeros : zeros;
-        *ret = u->buffer;
-        return n;
-}
-
-/* Reads what is behind the last entry and tells whether the sender came to its end. */
-static bool stream_is_complete(Unpacker *u) {
-        const void *data;
-
-        while (stream_read(u->tar, u, &data) > 0)
-                ;
-        return u->n_zeros >= END_MARK;
-}
-
-static int unpack(const Run *run, int fd) {
-        Unpacker u = { .run = run, .fd = fd, .current = run->n_downloads };
-        struct archive_entry *e;
+int download_add(Run *run, const char *value) {
+        Download d = { .parent_fd = -EBADF }, *grown;
         int r;
 
-        r = archive_load();
-        if (r < 0)
-                return r;
-        (void) setlocale(LC_CTYPE, "C.UTF-8"); /* so that libarchive takes names as they are */
-        u.tar = sym_archive_read_new();
-        u.buffer = malloc(BLOCK);
-        u.arrived = calloc(run->n_downloads, sizeof(*u.arrived));
-        if (!u.tar || !u.buffer || !u.arrived)
-                return log_oom();
-        (void) sym_archive_read_support_format_tar(u.tar);
-        (void) sym_archive_read_support_format_empty(u.tar);
-        if (sym_archive_read_open(u.tar, &u, NULL, stream_read, NULL) != ARCHIVE_OK)
-                return tar_failed(&u);
-
-        while ((r = sym_archive_read_next_header(u.tar, &e)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
-                r = entry_unpack(&u, e);
-                if (r < 0)
-                        return r;
+        r = download_parse(value, &d);
+        for (size_t i = 0; i < run->n_downloads && r >= 0; i++)
+                if (is_same_place(run->downloads + i, &d))
+                        r = log_error(-EEXIST, "--download=%s: '%s' and '%s' would both be written to '%s' here", value,
+                                      run->downloads[i].shown, d.shown, d.name);
+        grown = r >= 0 ? reallocarray(run->downloads, run->n_downloads + 1, sizeof(*grown)) : NULL;
+        if (!grown) {
+                download_done(&d);
+                return r < 0 ? r : log_oom();
         }
-        if (r != ARCHIVE_EOF)
-                return tar_failed(&u);
-        if (!stream_is_complete(&u))
-                return log_error(-EIO, "the download broke off: its end is missing");
-        if (u.disk && sym_archive_write_free(u.disk) != ARCHIVE_OK)
-                return log_error(-EIO, "--download=%s: cannot complete it", run->downloads[u.current].path);
-
-        for (size_t i = 0; i < run->n_downloads; i++)
-                if (!u.arrived[i])
-                        r = log_error(-ENOENT, "--download=%s: the job left no such file or directory",
-                                      run->downloads[i].path);
-        return r < 0 ? r : u.incomplete ? -EIO : 0;
+        run->downloads = grown;
+        grown[run->n_downloads++] = d;
+        return 0;
 }
 
 int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid) {
@@ -324,10 +138,12 @@ int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid)
                 return log_error(-errno, "cannot start unpacking the download: %m");
         if (pid == 0) {
                 run_fds_close(&copy);
+                (void) signal(SIGINT, SIG_IGN); /* the parent says what it means */
+                (void) signal(SIGQUIT, SIG_IGN);
+                signals_note();
                 (void) sigemptyset(&none);
                 (void) sigprocmask(SIG_SETMASK, &none, NULL);
-                (void) signal(SIGINT, SIG_IGN); /* meant for the job */
-                _exit(unpack(run, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+                _exit(download_unpack(run, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
         }
         *ret_pid = pid;
         return 0;

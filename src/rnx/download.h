@@ -8,7 +8,14 @@
 
 #include "run.h"
 
+/* --download=PATH[:DEST]. PATH is a pattern (see job-pattern.h), in which a colon needs a backslash; all that follows the
+ * first one without is DEST. */
+int download_add(Run *run, const char *value);
+
 /* Starts the unpacking of what comes from fd, which stays with the caller. The child ends with 0 if
  * everything came; it keeps none of theirs, since an end of a pipe that it held itself would never be
- * seen. */
+ * seen. SIGTERM ends it without a trace. */
 int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid);
+
+/* In the child. */
+int download_unpack(const Run *run, int fd);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "entry-name.h"
 
 #define INDEX_MAX 100000U
 
-int entry_name_parse(const char *name, size_t *ret_index, const char **ret_inner) {
+int entry_name_parse(const char *name, size_t *ret_index, const char **ret_base, const char **ret_inner) {
         size_t index = 0, n;
-        const char *inner, *p = name;
+        const char *p = name;
 
         for (; *p >= '0' && *p <= '9'; p++) {
                 index = index * 10 + (size_t) (*p - '0');
@@ -19,7 +20,8 @@ int entry_name_parse(const char *name, size_t *ret_index, const char **ret_inner
                 return -EBADMSG;
 
         p++;
-        inner = p + strcspn(p, "/");
+        *ret_base = p;
+        *ret_inner = p + strcspn(p, "/");
         for (;; p += n + 1) {
                 n = strcspn(p, "/");
                 if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
@@ -29,28 +31,32 @@ int entry_name_parse(const char *name, size_t *ret_index, const char **ret_inner
         }
 
         *ret_index = index;
-        *ret_inner = inner;
         return 0;
 }
 
-char* entry_name_place(const char *base, const char *inner) {
+char* entry_name_place(const char *given, const char *base, const char *inner) {
+        size_t n;
         char *name;
 
-        return asprintf(&name, "%s%s", base, inner) < 0 ? NULL : name;
+        if (asprintf(&name, "%.*s%s", (int) (given ? strlen(given) : strcspn(base, "/")), given ?: base, inner) < 0)
+                return NULL;
+        for (n = strlen(name); n > 1 && name[n - 1] == '/';)
+                name[--n] = 0;
+        return name;
 }
 
-bool link_stays_inside(const char *inner, const char *target) {
+LinkScope link_scope(const char *inner, const char *target) {
         size_t depth = 0, n;
-        bool down = false;
+        bool down = false, unclear = false;
 
         if (*target == '/' || !*target)
-                return false;
+                return LINK_OUTSIDE;
         /* Directories between the base and the link. */
         for (const char *p = inner; *p; p++)
                 if (*p == '/' && p[1])
                         depth++;
         if (depth == 0)
-                return false;
+                return LINK_OUTSIDE;
         depth--;
 
         for (const char *p = target; *p; p += n + (p[n] == '/')) {
@@ -58,11 +64,14 @@ bool link_stays_inside(const char *inner, const char *target) {
                 if (n == 0 || (n == 1 && p[0] == '.'))
                         continue;
                 if (n == 2 && p[0] == '.' && p[1] == '.') {
-                        if (down || depth == 0)
-                                return false;
+                        if (depth == 0)
+                                return LINK_OUTSIDE;
                         depth--;
-                } else
+                        unclear = unclear || down;
+                } else {
+                        depth++;
                         down = true;
+                }
         }
-        return true;
+        return unclear ? LINK_UNCLEAR : LINK_INSIDE;
 }

@@ -3,19 +3,22 @@
 
 /* Names in the tar stream of a download: "INDEX/BASENAME[/...]". Hostile until checked here. */
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "cleanup.h"
 
-/* *ret_inner: what follows the base name, "" or "/...", within name. 0, or -EBADMSG for anything that is
- * absolute, holds ".", "..", empty components or has no index. */
-int entry_name_parse(const char *name, size_t *ret_index, const char **ret_inner);
+/* *ret_base: what follows the index; *ret_inner: what follows the base name, "" or "/..."; both within name. 0, or -EBADMSG
+ * for anything that is absolute, holds ".", "..", empty components or has no index. */
+int entry_name_parse(const char *name, size_t *ret_index, const char **ret_base, const char **ret_inner);
 
-/* The name at the destination: what replaces the base name, and inner. NULL on OOM. */
-char* entry_name_place(const char *base, const char *inner);
+/* The name at the destination: that given, or if there is none the base name, and inner. NULL on OOM. */
+char* entry_name_place(const char *given, const char *base, const char *inner);
 
-/* Whether a symbolic link at inner, with this target, can only lead to what is below the base name.
- * Upward steps are taken at the start of the target alone: behind another link they would mean something
- * else. */
-bool link_stays_inside(const char *inner, const char *target);
+typedef enum LinkScope {
+        LINK_INSIDE,  /* leads to what is below the base name, as far as its text tells */
+        LINK_OUTSIDE,
+        LINK_UNCLEAR, /* goes up behind a name, which may be a link itself */
+} LinkScope;
+
+/* Where a symbolic link at inner, with this target, leads. */
+LinkScope link_scope(const char *inner, const char *target);

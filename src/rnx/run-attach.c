@@ -57,6 +57,7 @@ typedef struct Attach {
         bool delivered;     /* what the command wrote is in the pipes, nothing more will come */
         RelayNotice notice; /* RELAY_ENDED unless the relay said more */
         unsigned interrupts;     /* signals that were passed on */
+        int interrupt;           /* ... the last of them */
         uint64_t terminated_usec; /* the last SIGTERM, CLOCK_MONOTONIC */
         bool reader_gone; /* nobody reads our output any more */
         bool output_failed, input_failed;
@@ -316,7 +317,10 @@ static void on_signal(Attach *a) {
                 return;
 
         a->interrupts++;
-        if (a->interrupts == 1) {
+        a->interrupt = signo;
+        if (a->unpacker > 0) /* the command has ended, and the job is not to be stopped */
+                (void) kill(a->unpacker, SIGTERM);
+        if (a->interrupts == 1 || (a->interrupts == 2 && a->unpacker > 0)) {
                 /* The relay finds it in the socket, also if it has not been given that yet. */
                 (void) snprintf(packet, sizeof(packet), "signal %i", signo);
                 if (a->control_fd >= 0)
@@ -467,7 +471,8 @@ static int attach_loop(Attach *a) {
         return 0;
 }
 
-/* 0 if there was none or it did well. One that failed has said why, unless it could not. */
+/* 0 if there was none or it did well. One that failed has said why, unless it could not. Whoever loses patience now ends
+ * it. */
 static int child_wait(pid_t pid, const char *what) {
         int status;
 
@@ -476,6 +481,8 @@ static int child_wait(pid_t pid, const char *what) {
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return log_error(-errno, "cannot wait for %s: %m", what);
+                else if (signals_noted())
+                        (void) kill(pid, SIGTERM);
         if (WIFSIGNALED(status))
                 return log_error(-EIO, "%s was killed by signal %s", what, sigabbrev_np(WTERMSIG(status)) ?: "of an unknown number");
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
@@ -519,12 +526,12 @@ static int attach_status(const Attach *a) {
         return job_exit_status(&record);
 }
 
+/* Nothing came, not even an end mark. Of a job that never ran there is nothing to expect. */
 static int downloads_missing(const Attach *a) {
-        if (a->unpacker > 0 || (a->notice.event != RELAY_EXITED && a->notice.event != RELAY_SIGNALED))
+        if (a->unpacker > 0 || a->notice.event == RELAY_FAILED)
                 return 0;
         for (size_t i = 0; i < a->run->n_downloads; i++)
-                (void) log_error(0, "--download=%s: the job left no such file or directory",
-                                 a->run->downloads[i].path);
+                (void) log_error(0, "--download=%s: was not fetched", a->run->downloads[i].shown);
         return a->run->n_downloads > 0 ? -ENOENT : 0;
 }
 
@@ -541,7 +548,7 @@ int run_attached(const Run *run) {
                 .notice = { .event = RELAY_ENDED },
         };
         bool incomplete;
-        int r;
+        int r, interrupted;
 
         r = attach_open(&a);
         if (r >= 0)
@@ -550,11 +557,16 @@ int run_attached(const Run *run) {
                 return r;
 
         run_fds_close(&a.theirs); /* the job may be over, and the reply to Run() still to come */
+        signals_note();
         signals_restore();
         incomplete = downloads_missing(&a) < 0;
         incomplete = child_wait(a.unpacker, "the process that unpacks the download") < 0 || incomplete;
+        interrupted = incomplete ? signals_noted() ?: a.interrupt : 0;
+        signals_forget();
         incomplete = child_wait(a.packer, "the process that packs the upload") < 0 || incomplete;
         incomplete = a.output_failed || a.input_failed || incomplete;
         r = attach_status(&a);
+        if (interrupted > 0)
+                return 128 + interrupted;
         return r == EXIT_SUCCESS && incomplete ? EXIT_OWN_FAILURE : r;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "bus.h"
+#include "download.h"
 #include "job.h"
 #include "quantity.h"
 #include "rnx.h"
@@ -182,75 +183,20 @@ static int add_environment_file(const Option *o, const char *path) {
         return 0;
 }
 
-/* Where DEST puts a file called base: as cp(1), into DEST if that is a directory, else under the name
- * DEST. */
-static int download_locate(const char *value, const char *destination, const char *base, Download *d) {
-        _cleanup_free_ char *parent = NULL;
-        size_t n = destination ? strlen(destination) : 0;
-        struct stat st;
-        const char *slash;
-
-        if (!destination)
-                parent = strdup(".");
-        else if (destination[n - 1] == '/' || (stat(destination, &st) >= 0 && S_ISDIR(st.st_mode)))
-                parent = strdup(destination);
-        else {
-                slash = strrchr(destination, '/');
-                parent = !slash ? strdup(".") : strndup(destination, slash == destination ? 1 : (size_t) (slash - destination));
-                base = slash ? slash + 1 : destination;
-        }
-        d->name = strdup(base);
-        if (!parent || !d->name)
-                return log_oom();
-
-        d->parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (d->parent_fd < 0)
-                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value,
-                                 parent, strerror(errno));
-        if (faccessat(d->parent_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
-                return log_error(-errno, "--download=%s: cannot write to the directory '%s': %s", value,
-                                 parent, strerror(errno));
-        return 0;
-}
-
-/* PATH[:DEST]; without DEST the base name, here. */
 static int add_download(const Option *o, const char *value) {
-        const char *colon = strchr(value, ':'), *base;
-        Download d = { .parent_fd = -EBADF }, *grown;
-        size_t size;
-        int r;
-
-        d.path = strndup(value, colon ? (size_t) (colon - value) : strlen(value));
-        if (!d.path)
-                return log_oom();
-        size = strlen(d.path);
-        while (size > 1 && d.path[size - 1] == '/')
-                d.path[--size] = 0;
-        base = strrchr(d.path, '/');
-        base = base ? base + 1 : d.path;
-        if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-                return log_error(-EINVAL, "--download=%s: must name a file or directory of the job, as PATH or PATH:DEST", value);
-        if (colon && !colon[1])
-                return log_error(-EINVAL,
-                                 "--download=%s: nothing follows the colon, write PATH or PATH:DEST", value);
-        r = download_locate(value, colon ? colon + 1 : NULL, base, &d);
-        if (r < 0)
-                return r;
-
-        grown = reallocarray(arg_run.downloads, arg_run.n_downloads + 1, sizeof(*grown));
-        if (!grown)
-                return log_oom();
-        arg_run.downloads = grown;
-        grown[arg_run.n_downloads++] = d;
-        return 0;
+        return download_add(&arg_run, value);
 }
 
 static int add_upload(const Option *o, const char *value) {
-        return upload_add(&arg_run.uploads, value);
+        return upload_add(&arg_run.uploads, "--upload", value, /* contents= */ false);
 }
 
 static int add_upload_dir(const Option *o, const char *value) {
-        return upload_add_contents(&arg_run.uploads, value);
+        return upload_add(&arg_run.uploads, "--upload-dir", value, /* contents= */ true);
+}
+
+static int add_upload_ignore(const Option *o, const char *value) {
+        return upload_add_ignore(&arg_run.uploads, value);
 }
 
 const Option run_options[] = {
@@ -271,7 +217,11 @@ const Option run_options[] = {
         { 0,   "upload",     "PATH",         "put a file or a directory into /work", add_upload, NULL, COMPLETE_FILE },
         { 0,   "upload-dir", "DIR",          "put what is in a directory into /work",
           add_upload_dir, NULL, COMPLETE_DIRECTORY },
-        { 0,   "download",   "PATH[:DEST]",  "fetch a file or a directory when the job has ended",
+        { 0,   "upload-ignore", "PATTERN",   "leave out what matches in uploaded directories (gitignore)",
+          add_upload_ignore },
+        { 0,   "follow-links", NULL,         "upload what links point to, instead of the links",
+          option_set_true, &arg_run.uploads.follow_links },
+        { 0,   "download",   "PATH[:DEST]",  "fetch files or directories when the job has ended (*.png, a\\:b)",
           add_download, NULL, COMPLETE_PATH_IN_JOB },
         { 'd', "detach",     NULL,           "do not wait: print the job's id", option_set_true, &arg_run.detach },
         { 0,   "kill-on-exit", NULL,         "end the job when rnx ends, however it does", option_set_true, &arg_run.kill_on_exit },
@@ -431,7 +381,7 @@ static int request_finish(Run *run, char **command) {
                         return r;
         }
         for (size_t i = 0; i < run->n_downloads; i++)
-                if (strv_extend(&paths, run->downloads[i].path) < 0)
+                if (strv_extend(&paths, run->downloads[i].pattern) < 0)
                         return log_oom();
         if (paths) {
                 r = request_set_download(run->request, paths, &message);
@@ -483,6 +433,9 @@ int verb_run(int argc, char *argv[]) {
                 return log_error(-EINVAL, "--download and --detach exclude each other: somebody must be there to receive the files");
         if (run->detach && run->kill_on_exit)
                 return log_error(-EINVAL, "--kill-on-exit and --detach exclude each other: a detached job has no client to end with");
+        r = upload_prepare(&run->uploads);
+        if (r < 0)
+                return r;
         if (run->dry_run)
                 return run_dry(run);
 

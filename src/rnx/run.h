@@ -13,9 +13,12 @@
 #include "upload.h"
 
 typedef struct Download {
-        char *path;     /* in the job */
+        char *shown;    /* its path in the job, as given */
+        char *pattern;  /* ... as the bus takes it, see job-pattern.h */
+        char *last;     /* ... the last component of its canonical form */
+        bool many;      /* it has wildcards: all that matches goes into the directory */
         int parent_fd;  /* directory here that it goes to */
-        char *name;     /* its name there */
+        char *name;     /* its name there; NULL if there may be many */
 } Download;
 
 typedef struct Run {

@@ -147,7 +147,7 @@ static int stays_inside(const FileItem *item, bool *ret) {
                 inner = NULL;
                 return -ENOMEM;
         }
-        *ret = link_stays_inside(inner, item->target);
+        *ret = link_scope(inner, item->target) == LINK_INSIDE;
         return 0;
 }
 

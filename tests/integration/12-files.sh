@@ -85,17 +85,11 @@ test_upload_refusals() {
         assert_exit 125 as_user bob rnx run --upload=/home/alice/in/tree/private true
         assert_one_line "$output"
         as_user alice mkfifo in/fifo
-        assert_exit 125 rnx run --upload-dir=in true
+        assert_exit 125 rnx run --upload=in/fifo true
         assert_one_line "$output"
-        assert_match "$output" 'in/fifo'
+        assert_match "$output" '--upload=in/fifo: it is a FIFO'
         id=$(detached alice true)
         assert_eq "$id" $((before + 1))
-}
-
-test_upload_of_a_link_that_leads_out() {
-        assert_exit 125 rnx run --upload-dir=in/tree/deep echo must not run
-        assert_one_line "$output"
-        assert_match "$output" '"?up"?.*link'
 }
 
 test_upload_larger_than_allowed() {
@@ -194,8 +188,9 @@ test_download_that_is_not_complete() {
         assert_eq "$(as_user alice cat out/d/a)" a
         assert_exit 3 rnx run --download=d:out/ sh -c 'mkdir d && echo b >d/b && chmod 0 d/b; exit 3'
         assert_match "$output" 'd/b: Permission denied'
-        assert_exit 125 rnx run --download=/proc/version:out/ true
-        assert_match "$output" 'version: the kernel does not tell its size'
+        # what the kernel says of its size is not believed
+        rnx run --download=/proc/version:out/ true
+        assert_match "$(as_user alice cat out/version)" '^Linux version'
 }
 
 # What a hostile job leaves must not harm the client.

@@ -6,6 +6,7 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -121,7 +122,8 @@ static void assert_refused(RelayTest *t, const Item *items, size_t n_items, cons
         assert_int_equal(t->exit_code, 125);
         assert_notices(t, RELAY_FAILED, 125);
         assert_string_equal(t->out.data, "");
-        assert_non_null(strstr(t->client[0].text, message));
+        if (!strstr(t->client[0].text, message))
+                fail_msg("%s, not %s", t->client[0].text, message);
         assert_non_null(strstr(t->journal.data, message));
 }
 
@@ -137,10 +139,13 @@ static void test_upload_hostile(void **state) {
                 { { FILE_ITEM("/tmp/joblet-test-escape", "x") }, 1, "its name is absolute" },
                 { { DIRECTORY_ITEM("..") }, 1, "contains \"..\"" },
                 { { FILE_ITEM(".", "x") }, 1, "it has no name" },
-                { { SYMLINK_ITEM("l", "/tmp"), FILE_ITEM("l/joblet-test-escape", "x") }, 2, "\"l\": it is a link that leads out" },
-                { { SYMLINK_ITEM("l", ".."), FILE_ITEM("l/joblet-test-escape", "x") }, 2, "\"l\": it is a link that leads out" },
-                { { SYMLINK_ITEM("d/l", "../../x") }, 1, "leads out" },
-                { { SYMLINK_ITEM("a/b/c/l", "../../.."), SYMLINK_ITEM("m", "a/b/c/l/../../..") }, 2, "\"m\": it is a link that leads out" },
+                { { SYMLINK_ITEM("l", "/tmp"), FILE_ITEM("l/joblet-test-escape", "x") }, 2, "\"l/joblet-test-escape\": its name leads through" },
+                { { SYMLINK_ITEM("l", ".."), FILE_ITEM("l/joblet-test-escape", "x") }, 2, "\"l/joblet-test-escape\": its name leads through" },
+                { { SYMLINK_ITEM("l", "/tmp"), DIRECTORY_ITEM("l/joblet-test-escape") }, 2, "\"l/joblet-test-escape/\": its name leads through" },
+                { { SYMLINK_ITEM("l", "/tmp"), SYMLINK_ITEM("l/joblet-test-escape", "x") }, 2, "\"l/joblet-test-escape\": its name leads through" },
+                { { SYMLINK_ITEM("a", "/tmp"), SYMLINK_ITEM("b", "a"), FILE_ITEM("b/joblet-test-escape", "x") }, 3, "\"b/joblet-test-escape\": its name leads through" },
+                { { SYMLINK_ITEM("l", "/tmp/joblet-test-escape"), FILE_ITEM("l", "x") }, 2, "\"l\": there is something of that name" },
+                { { SYMLINK_ITEM("d", "/tmp"), { "d", S_IFDIR, NULL, 0700 } }, 2, "\"d/\": there is something of that name" },
                 { { DIRECTORY_ITEM("d"), SYMLINK_ITEM("l", "d"), FILE_ITEM("l/f", "x") }, 3, "\"l/f\": its name leads through" },
                 { { FILE_ITEM("f", "x"), FILE_ITEM("f/g", "x") }, 2, "\"f/g\": its name leads through" },
                 { { FILE_ITEM("f", "x"), FILE_ITEM("f", "y") }, 2, "\"f\": there is something of that name already; two uploads for one name" },
@@ -167,6 +172,20 @@ static void test_upload_hostile(void **state) {
                 assert_int_equal(relay_test_teardown(&inner), 0);
                 assert_int_equal(lstat("/tmp/joblet-test-escape", &st), -1);
         }
+}
+
+/* Links are the job's own affair, wherever they point. */
+static void test_upload_links(void **state) {
+        const Item items[] = {
+                DIRECTORY_ITEM("venv/bin"), SYMLINK_ITEM("venv/bin/python3", "/usr/bin/python3"), SYMLINK_ITEM("out", "../../.."),
+                SYMLINK_ITEM("bin/cli", "../bin/../pkg/cli"), FILE_ITEM("pkg/cli", "works"), SYMLINK_ITEM("to-nothing", "nothing"),
+                SYMLINK_ITEM("self", "self"),
+        };
+        RelayTest *t = *state;
+
+        upload_items(t, items, ELEMENTSOF(items), "readlink venv/bin/python3 out to-nothing self; cat bin/cli");
+        assert_notices(t, RELAY_EXITED, 0);
+        assert_string_equal(t->out.data, "/usr/bin/python3\n../../..\nnothing\nself\nworks");
 }
 
 static void test_upload_too_large(void **state) {
@@ -302,7 +321,7 @@ static void test_download(void **state) {
         assert_null(strstr(list, "\n2/"));
         assert_non_null(strstr(list, "3/sub 40755 0 -\n"));
         assert_null(strstr(list, "out/p"));
-        assert_non_null(strstr(t->journal.data, "out/p: it is neither file nor directory nor link\n"));
+        assert_non_null(strstr(t->journal.data, "out/p: it is a FIFO\n"));
         assert_non_null(strstr(t->journal.data, "missing: No such file or directory\n"));
 }
 
@@ -355,6 +374,7 @@ static void test_download_stopped(void **state) {
         int fd;
 
         assert_int_equal(strv_extend(&t->go.download, "big"), 0);
+        t->go.stop_usec = USEC_PER_SEC;
         relay_spawn(t, "sh", "-c", "head -c 10000000 /dev/zero >big; echo done; exit 3", NULL);
         relay_go(t, WITH_CLIENT | WITH_DOWNLOAD);
         fd = t->download_fd;
@@ -366,6 +386,111 @@ static void test_download_stopped(void **state) {
         close(fd);
         assert_notices(t, RELAY_EXITED, 3);
         assert_int_equal(t->outcome.terminated_usec, 0);
+        assert_non_null(strstr(t->journal.data, "the download broke off: the time between SIGTERM and SIGKILL is over"));
+}
+
+/* Ctrl-C once the command has ended: that is said of the download alone. */
+static void test_download_interrupted(void **state) {
+        RelayTest *t = *state;
+        int fd;
+
+        assert_int_equal(strv_extend(&t->go.download, "big"), 0);
+        relay_spawn(t, "sh", "-c", "head -c 10000000 /dev/zero >big; exit 3", NULL);
+        relay_go(t, WITH_CLIENT | WITH_DOWNLOAD);
+        fd = t->download_fd;
+        t->download_fd = -EBADF;
+        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, -1) <= 0)
+                ;
+        assert_int_equal(relay_send(t->control_fd, "signal 2"), 0);
+        relay_collect(t);
+        close(fd);
+        assert_notices(t, RELAY_EXITED, 3);
+        assert_non_null(strstr(t->journal.data, "the download broke off: it was interrupted"));
+}
+
+static void run_stopped(RelayTest *t, const char *script) {
+        assert_int_equal(strv_extend(&t->go.download, "checkpoint"), 0);
+        relay_spawn(t, "sh", "-c", script, NULL);
+        relay_go(t, WITH_CLIENT | WITH_DOWNLOAD);
+        relay_read_until(t, strlen("ready\n"));
+        assert_int_equal(kill(t->pid, SIGTERM), 0);
+}
+
+/* As systemd does it: SIGTERM to all of the unit. */
+static void terminate_command(const RelayTest *t) {
+        _cleanup_free_ char *path = NULL;
+        FILE *f;
+        int pid;
+
+        assert_true(asprintf(&path, "%s/pid", t->work) > 0);
+        f = fopen(path, "re");
+        assert_non_null(f);
+        assert_int_equal(fscanf(f, "%i", &pid), 1);
+        (void) fclose(f);
+        assert_int_equal(kill(pid, SIGTERM), 0);
+}
+
+/* A stop, a time limit, too little memory: SIGTERM comes to all of the unit, and the files are fetched all the same. */
+static void test_download_after_stop(void **state) {
+        _cleanup_free_ char *list = NULL;
+        RelayTest *t = *state;
+
+        run_stopped(t, "trap 'echo 12345 >checkpoint; exit 0' TERM; echo $$ >pid; echo ready; while :; do sleep 0.1; done");
+        terminate_command(t);
+        relay_collect(t);
+        assert_true(t->outcome.terminated_usec > 0);
+        list = list_download(t);
+        assert_non_null(strstr(list, "0/checkpoint "));
+}
+
+/* A command that ignores it is killed before the time is over. */
+static void test_download_after_ignored_stop(void **state) {
+        _cleanup_free_ char *list = NULL;
+        RelayTest *t = *state;
+
+        t->go.stop_usec = 2 * USEC_PER_SEC;
+        run_stopped(t, "trap '' TERM; echo 12345 >checkpoint; echo ready; while :; do sleep 0.1; done");
+        relay_collect(t);
+        assert_true(t->outcome.terminated_usec > 0);
+        assert_int_equal(t->outcome.notice.event, RELAY_SIGNALED);
+        assert_int_equal(t->outcome.notice.code, SIGKILL);
+        list = list_download(t);
+        assert_non_null(strstr(list, "0/checkpoint 100644 6 -\n"));
+}
+
+/* Links that are named themselves, and patterns. */
+static void test_download_patterns(void **state) {
+        static const char *const paths[] = { "latest", "dir", "*.png", "o*/sub/?", "data[1].csv", "b\\:\\?\\\\", "n\\377\\012",
+                                             "none*", "dangling", "same/*/a", "*/" };
+        _cleanup_free_ char *list = NULL;
+        RelayTest *t = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                assert_int_equal(strv_extend(&t->go.download, paths[i]), 0);
+        relay_run(t, WITH_CLIENT | WITH_DOWNLOAD,
+                  "echo weights >model-7; ln -s model-7 latest; mkdir real; echo x >real/f; ln -s real dir\n"
+                  "touch b.png a.png .hidden.png a.jpg; mkdir -p out/sub; touch out/sub/x out/sub/yy\n"
+                  "touch 'data[1].csv' data1.csv 'b:?\\' 'b:x\\'; f=$(printf 'n\\377\\nx'); : >\"${f%x}\"\n"
+                  "ln -s nothing dangling; mkdir -p same/1 same/2; touch same/1/a same/2/a");
+        assert_notices(t, RELAY_EXITED, 0);
+        list = list_download(t);
+        assert_non_null(strstr(list, "0/latest 100644 8 -\n"));
+        assert_non_null(strstr(list, "1/dir 40755 0 -\n1/dir/f 100644 2 -\n"));
+        assert_non_null(strstr(list, "2/a.png 100644 0 -\n2/b.png 100644 0 -\n3/x "));
+        assert_null(strstr(list, "2/.hidden"));
+        assert_null(strstr(list, "3/yy"));
+        assert_non_null(strstr(list, "4/data[1].csv "));
+        assert_null(strstr(list, "4/data1"));
+        assert_non_null(strstr(list, "5/b:?\\ "));
+        assert_null(strstr(list, "5/b:x"));
+        assert_non_null(strstr(list, "6/n\377\n "));
+        assert_null(strstr(list, "\n7/"));
+        assert_null(strstr(list, "\n8/"));
+        assert_non_null(strstr(list, "problems/8 "));
+        assert_non_null(strstr(t->journal.data, "dangling: it is a link to 'nothing', which is not in the job"));
+        assert_non_null(strstr(list, "9/a "));
+        assert_non_null(strstr(list, "problems/9 "));
+        assert_non_null(strstr(t->journal.data, "same/2/a: another one that matches has the same name"));
 }
 
 #define RELAY_UNIT_TEST(f) cmocka_unit_test_setup_teardown(f, relay_test_setup, relay_test_teardown)
@@ -375,6 +500,7 @@ int main(void) {
                 RELAY_UNIT_TEST(test_upload),
                 RELAY_UNIT_TEST(test_upload_directory_after_its_contents),
                 cmocka_unit_test(test_upload_hostile),
+                RELAY_UNIT_TEST(test_upload_links),
                 RELAY_UNIT_TEST(test_upload_too_large),
                 RELAY_UNIT_TEST(test_upload_just_fits),
                 cmocka_unit_test(test_upload_cut_off),
@@ -385,6 +511,10 @@ int main(void) {
                 RELAY_UNIT_TEST(test_round_trip),
                 RELAY_UNIT_TEST(test_download_abandoned),
                 RELAY_UNIT_TEST(test_download_stopped),
+                RELAY_UNIT_TEST(test_download_interrupted),
+                RELAY_UNIT_TEST(test_download_after_stop),
+                RELAY_UNIT_TEST(test_download_after_ignored_stop),
+                RELAY_UNIT_TEST(test_download_patterns),
         };
 
         (void) setlocale(LC_ALL, "C.UTF-8"); /* for libarchive's names */

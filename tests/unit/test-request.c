@@ -256,6 +256,9 @@ static void test_download(void **state) {
         assert_int_equal(strv_extend(&many, "more"), 0);
         assert_refused(request_set_download(request, many, &message), "--download", "65");
         assert_refused(request_set_download(request, (char *[]) { (char*) "ok", (char*) "../x", NULL }, &message), "--download", "../x");
+        assert_refused(request_set_download(request, (char *[]) { (char*) "\\056./x", NULL }, &message), "--download", "\\056./x");
+        assert_refused(request_set_download(request, (char *[]) { (char*) "x\\", NULL }, &message), "--download", "x\\");
+        assert_int_equal(request_set_download(request, (char *[]) { (char*) "*.png", (char*) "a\\:b", (char*) "\\377", NULL }, &message), 0);
 }
 
 /* Whatever is accepted fits into the packet that takes it to the relay. */
@@ -266,7 +269,7 @@ static void test_download_size(void **state) {
         int fds[2];
 
         for (size_t i = 0; i < sizeof path - 1; i++)
-                path[i] = i % 200 == 199 ? '/' : '\\';
+                path[i] = i % 201 == 200 ? '/' : '\\'; /* in pairs */
         path[sizeof path - 1] = 0;
         for (unsigned i = 0; i < REQUEST_DOWNLOADS_MAX; i++) {
                 assert_int_equal(strv_extend(&paths, path), 0);

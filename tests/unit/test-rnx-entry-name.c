@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <string.h>
+
 #include "entry-name.h"
 #include "test.h"
 
@@ -18,11 +20,12 @@ static void test_good(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                const char *inner;
+                const char *base, *inner;
                 size_t index;
 
-                assert_int_equal(entry_name_parse(table[i].name, &index, &inner), 0);
+                assert_int_equal(entry_name_parse(table[i].name, &index, &base, &inner), 0);
                 assert_int_equal(index, table[i].index);
+                assert_ptr_equal(base, strchr(table[i].name, '/') + 1);
                 assert_string_equal(inner, table[i].inner);
         }
 }
@@ -36,50 +39,53 @@ static void test_hostile(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                const char *inner;
+                const char *base, *inner;
                 size_t index;
 
-                if (entry_name_parse(table[i], &index, &inner) != -EBADMSG)
+                if (entry_name_parse(table[i], &index, &base, &inner) != -EBADMSG)
                         fail_msg("'%s' was accepted", table[i]);
         }
 }
 
 static void test_place(void **state) {
-        _cleanup_free_ char *plain = entry_name_place("new", ""), *inner = entry_name_place("new", "/a/b");
+        _cleanup_free_ char *plain = entry_name_place("new", "old", ""), *inner = entry_name_place("new", "old/a/b", "/a/b"),
+                            *own = entry_name_place(NULL, "old/a/", "/a/");
 
         assert_string_equal(plain, "new");
         assert_string_equal(inner, "new/a/b");
+        assert_string_equal(own, "old/a");
 }
 
 static void test_links(void **state) {
         static const struct {
                 const char *inner, *target;
-                bool inside;
+                LinkScope scope;
         } table[] = {
-                { "/l",     "a",              true  },
-                { "/l",     "./a/b",          true  },
-                { "/l",     ".",              true  },
-                { "/a/l",   "..",             true  },
-                { "/a/l",   "../b",           true  },
-                { "/a/b/l", "../../c",        true  },
-                { "/a/b/l", ".././../c",      true  },
-                { "/a/b/l", "..//..//c/",     true  },
-                { "",       "a",              false }, /* the download itself: beside it is outside */
-                { "/",      "a",              false },
-                { "/l",     "",               false },
-                { "/l",     "..",             false },
-                { "/l",     "/",              false },
-                { "/l",     "/etc/passwd",    false },
-                { "/l",     "../out/a",       false },
-                { "/a/l",   "../..",          false },
-                { "/a/l",   "../../out",      false },
-                { "/a/l",   "b/..",           false }, /* b may be a link */
-                { "/a/b/l", "c/../../../d",   false },
-                { "/a/b/l", "../c/../../d",   false },
+                { "/l",     "a",              LINK_INSIDE },
+                { "/l",     "./a/b",          LINK_INSIDE },
+                { "/l",     ".",              LINK_INSIDE },
+                { "/a/l",   "..",             LINK_INSIDE },
+                { "/a/l",   "../b",           LINK_INSIDE },
+                { "/a/b/l", "../../c",        LINK_INSIDE },
+                { "/a/b/l", ".././../c",      LINK_INSIDE },
+                { "/a/b/l", "..//..//c/",     LINK_INSIDE },
+                { "",       "a",              LINK_OUTSIDE }, /* the download itself: beside it is outside */
+                { "/",      "a",              LINK_OUTSIDE },
+                { "/l",     "",               LINK_OUTSIDE },
+                { "/l",     "..",             LINK_OUTSIDE },
+                { "/l",     "/",              LINK_OUTSIDE },
+                { "/l",     "/etc/passwd",    LINK_OUTSIDE },
+                { "/l",     "../out/a",       LINK_OUTSIDE },
+                { "/a/l",   "../..",          LINK_OUTSIDE },
+                { "/a/l",   "../../out",      LINK_OUTSIDE },
+                { "/a/l",   "b/..",           LINK_UNCLEAR }, /* b may be a link */
+                { "/a/b/l", "c/../../../d",   LINK_UNCLEAR },
+                { "/a/b/l", "c/../../../../d", LINK_OUTSIDE },
+                { "/a/b/l", "../c/../../d",   LINK_UNCLEAR },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (link_stays_inside(table[i].inner, table[i].target) != table[i].inside)
+                if (link_scope(table[i].inner, table[i].target) != table[i].scope)
                         fail_msg("%s -> %s", table[i].inner, table[i].target);
 }
 

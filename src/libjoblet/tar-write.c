@@ -8,6 +8,8 @@
 #include "text.h"
 
 #define BUFFER_SIZE (64U * 1024U)
+#define NSEC_PER_SEC 1000000000L
+#define TIME_MAX ((time_t) 1 << 56) /* what no file system keeps is not told */
 #define OCTAL_MAX (UINT64_C(1) << 33) /* what eleven digits hold */
 
 int tar_writer_init(TarWriter *w, TarWrite write, void *userdata) {
@@ -17,6 +19,7 @@ int tar_writer_init(TarWriter *w, TarWrite write, void *userdata) {
 
 void tar_writer_done(TarWriter *w) {
         free(w->buffer);
+        free(w->block);
         *w = TAR_WRITER_NULL;
 }
 
@@ -70,6 +73,7 @@ static void octal(char *field, size_t size, uint64_t number) {
                 field[--size] = (char) ('0' + (number & 7));
 }
 
+/* size is that of what follows in the stream. */
 static int put_header(TarWriter *w, const char *name, const char *link, char type, mode_t mode,
                       uint64_t size, time_t mtime) {
         TarHeader h = { .type = type, .magic = "ustar", .version = { '0', '0' } };
@@ -115,28 +119,55 @@ static int name_append(char ***records, const char *key, const char *name, bool 
         return r < 0 ? r : record_append(records, key, name);
 }
 
+static int number_append(char ***records, const char *key, uint64_t number) {
+        char text[24];
+
+        (void) snprintf(text, sizeof(text), "%" PRIu64, number);
+        return record_append(records, key, text);
+}
+
+/* What a plain header has no room for: parts of a second, and what is before 1970. */
+static int time_append(char ***records, struct timespec t) {
+        bool negative = t.tv_sec < 0;
+        char text[48];
+
+        if (t.tv_sec < -TIME_MAX || t.tv_sec > TIME_MAX)
+                t = (struct timespec) { .tv_sec = negative ? -TIME_MAX : TIME_MAX };
+        if (!negative && t.tv_nsec == 0 && (uint64_t) t.tv_sec < OCTAL_MAX)
+                return 0;
+        if (negative) /* the other way round: -1.25 is 2 seconds before and 0.75 after */
+                t = t.tv_nsec > 0 ? (struct timespec) { -(t.tv_sec + 1), NSEC_PER_SEC - t.tv_nsec } :
+                                    (struct timespec) { -t.tv_sec, 0 };
+        (void) snprintf(text, sizeof(text), "%s%lld.%09ld", negative ? "-" : "", (long long) t.tv_sec, t.tv_nsec);
+        return record_append(records, "mtime", text);
+}
+
+static int sparse_append(char ***records, const TarEntry *e) {
+        int r = number_append(records, "GNU.sparse.major", 1);
+
+        if (r >= 0)
+                r = number_append(records, "GNU.sparse.minor", 0);
+        if (r >= 0)
+                r = record_append(records, "GNU.sparse.name", e->name);
+        return r < 0 ? r : number_append(records, "GNU.sparse.realsize", e->size);
+}
+
 /* What does not fit into a plain header goes before it, in an extended one. */
-static int put_extended(TarWriter *w, const TarEntry *e) {
+static int put_extended(TarWriter *w, const TarEntry *e, uint64_t size) {
         _cleanup_strv_free_ char **records = NULL;
         _cleanup_free_ char *text = NULL;
-        char number[48];
         bool binary = false;
         int r;
 
         r = name_append(&records, "path", e->name, &binary);
         if (r >= 0 && e->link)
                 r = name_append(&records, "linkpath", e->link, &binary);
-        if (r >= 0 && e->size >= OCTAL_MAX) {
-                (void) snprintf(number, sizeof(number), "%" PRIu64, e->size);
-                r = record_append(&records, "size", number);
-        }
-        /* Times before 1970 are left to the plain header, which says 0. */
-        if (r >= 0 && e->mtime.tv_sec >= 0 &&
-            (e->mtime.tv_nsec > 0 || (uint64_t) e->mtime.tv_sec >= OCTAL_MAX)) {
-                (void) snprintf(number, sizeof(number), "%lld.%09ld", (long long) e->mtime.tv_sec,
-                                e->mtime.tv_nsec);
-                r = record_append(&records, "mtime", number);
-        }
+        if (r >= 0 && size >= OCTAL_MAX)
+                r = number_append(&records, "size", size);
+        if (r >= 0)
+                r = time_append(&records, e->mtime);
+        if (r >= 0 && e->sparse)
+                r = sparse_append(&records, e);
         if (r < 0 || !records)
                 return r;
 
@@ -158,16 +189,43 @@ static int complete(TarWriter *w) {
         return r;
 }
 
+/* The map that a reader needs before the data, see map_read(). NULL on OOM. */
+static char* map_format(const TarEntry *e) {
+        const size_t line_max = 21; /* the longest number, and its end */
+        char *text = malloc((2 * e->n_extents + 1) * line_max + 1), *p = text;
+
+        if (!text)
+                return NULL;
+        p += sprintf(p, "%zu\n", e->n_extents);
+        for (size_t i = 0; i < e->n_extents; i++)
+                p += sprintf(p, "%" PRIu64 "\n%" PRIu64 "\n", e->extents[i].offset, e->extents[i].size);
+        return text;
+}
+
 int tar_writer_header(TarWriter *w, const TarEntry *e) {
+        uint64_t map_size = 0, size = tar_entry_stored(e);
+        _cleanup_free_ char *map = NULL;
         int r;
 
+        if (e->n_extents > TAR_EXTENTS_MAX)
+                return -EINVAL;
+        if (e->sparse) {
+                map = map_format(e);
+                if (!map)
+                        return -ENOMEM;
+                map_size = strlen(map) + tar_padding(strlen(map));
+        }
         r = complete(w);
         if (r >= 0)
-                r = put_extended(w, e);
+                r = put_extended(w, e, map_size + size);
         if (r >= 0)
-                r = put_header(w, e->name, e->link ?: "", e->type, e->mode, e->size, e->mtime.tv_sec);
-        w->contents = e->size;
-        w->padding = tar_padding(e->size);
+                r = put_header(w, e->name, e->link ?: "", e->type, e->mode, map_size + size, e->mtime.tv_sec);
+        if (r >= 0 && map)
+                r = put(w, map, strlen(map));
+        if (r >= 0 && map)
+                r = put_zeros(w, tar_padding(strlen(map)));
+        w->contents = size;
+        w->padding = tar_padding(map_size + size);
         return r;
 }
 

@@ -17,9 +17,20 @@ unsigned tar_header_checksum(const TarHeader *h) {
         return sum;
 }
 
+uint64_t tar_entry_stored(const TarEntry *e) {
+        uint64_t stored = 0;
+
+        if (!e->sparse)
+                return e->size;
+        for (size_t i = 0; i < e->n_extents; i++)
+                stored += e->extents[i].size;
+        return stored;
+}
+
 static void entry_done(TarEntry *e) {
         free(e->name);
         free(e->link);
+        free(e->extents);
         *e = (TarEntry) {};
 }
 
@@ -59,23 +70,49 @@ static int fill(TarReader *r, size_t size) {
         return 1;
 }
 
-int tar_reader_data(TarReader *r, const char **ret_data, size_t *ret_size) {
+/* Some of what is in the stream for the current entry, at most size bytes. */
+static int stored_data(TarReader *r, uint64_t size, const char **ret_data, size_t *ret_size) {
         size_t n;
         int q;
 
-        if (r->contents == 0)
+        if (r->contents < size)
+                size = r->contents;
+        if (size == 0)
                 return 0;
         q = fill(r, 1);
         if (q <= 0)
                 return q < 0 ? q : malformed(r, "it is cut off");
 
         n = r->end - r->start;
-        if (n > r->contents)
-                n = (size_t) r->contents;
+        if (n > size)
+                n = (size_t) size;
         *ret_data = r->buffer + r->start;
         *ret_size = n;
         r->start += n;
         r->contents -= n;
+        return 1;
+}
+
+int tar_reader_data(TarReader *r, const char **ret_data, size_t *ret_size, uint64_t *ret_offset) {
+        const TarEntry *e = &r->entry;
+        uint64_t left = UINT64_MAX;
+        int q;
+
+        if (e->sparse) {
+                while (r->extent < e->n_extents &&
+                       r->offset >= e->extents[r->extent].offset + e->extents[r->extent].size)
+                        r->extent++;
+                if (r->extent >= e->n_extents)
+                        return 0;
+                if (r->offset < e->extents[r->extent].offset)
+                        r->offset = e->extents[r->extent].offset;
+                left = e->extents[r->extent].offset + e->extents[r->extent].size - r->offset;
+        }
+        q = stored_data(r, left, ret_data, ret_size);
+        if (q <= 0)
+                return q;
+        *ret_offset = r->offset;
+        r->offset += *ret_size;
         return 1;
 }
 
@@ -86,7 +123,7 @@ static int skip(TarReader *r) {
 
         r->contents += r->padding;
         r->padding = 0;
-        while ((q = tar_reader_data(r, &data, &size)) > 0)
+        while ((q = stored_data(r, UINT64_MAX, &data, &size)) > 0)
                 ;
         return q;
 }
@@ -153,7 +190,7 @@ static int extension_read(TarReader *r, char **ret, size_t *ret_size) {
         text = malloc((size_t) r->contents + 1);
         if (!text)
                 return -ENOMEM;
-        while ((q = tar_reader_data(r, &data, &size)) > 0) {
+        while ((q = stored_data(r, UINT64_MAX, &data, &size)) > 0) {
                 memcpy(text + n, data, size);
                 n += size;
         }
@@ -167,15 +204,17 @@ static int extension_read(TarReader *r, char **ret, size_t *ret_size) {
 
 /* What extended headers said about the entry that follows. */
 typedef struct Extension {
-        char *name, *link;
-        bool has_size, has_mtime;
-        uint64_t size;
+        char *name, *link, *sparse_name;
+        bool has_size, has_mtime, has_real_size;
+        uint64_t sparse_major, sparse_minor; /* 0 and 0: not sparse */
+        uint64_t size, real_size;
         struct timespec mtime;
 } Extension;
 
 static void extension_done(Extension *x) {
         free(x->name);
         free(x->link);
+        free(x->sparse_name);
 }
 
 static bool decimal_parse(const char **s, uint64_t *ret) {
@@ -223,13 +262,33 @@ static int string_set(char **target, const char *value) {
         return *target ? 0 : -ENOMEM;
 }
 
+static int number_record(TarReader *r, const char *value, uint64_t *ret) {
+        return decimal_parse(&value, ret) && !*value ? 0 : malformed(r, "a number is invalid");
+}
+
+/* The map of version 1.0 is at the head of the contents; those of the other versions have no known end. */
+static int sparse_record_apply(TarReader *r, Extension *x, const char *key, const char *value) {
+        if (strcmp(key, "major") == 0)
+                return number_record(r, value, &x->sparse_major);
+        if (strcmp(key, "minor") == 0)
+                return number_record(r, value, &x->sparse_minor);
+        if (strcmp(key, "realsize") == 0) {
+                x->has_real_size = true;
+                return number_record(r, value, &x->real_size);
+        }
+        if (strcmp(key, "name") == 0)
+                return string_set(&x->sparse_name, value);
+        return malformed(r, "it has a sparse file of an old format");
+}
+
 /* The value is size bytes with a NUL behind them. */
 static int record_apply(TarReader *r, Extension *x, const char *key, const char *value, size_t size) {
-        if (strcmp(key, "path") == 0 || strcmp(key, "linkpath") == 0) {
-                if (strlen(value) != size)
-                        return malformed(r, "a name holds a NUL");
+        static const char sparse[] = "GNU.sparse.";
+
+        if (strlen(value) != size)
+                return malformed(r, "an extended header holds a NUL");
+        if (strcmp(key, "path") == 0 || strcmp(key, "linkpath") == 0)
                 return string_set(key[0] == 'p' ? &x->name : &x->link, value);
-        }
         if (strcmp(key, "size") == 0) {
                 x->has_size = decimal_parse(&value, &x->size) && !*value;
                 return x->has_size ? 0 : malformed(r, "a size is invalid");
@@ -238,8 +297,8 @@ static int record_apply(TarReader *r, Extension *x, const char *key, const char 
                 x->has_mtime = time_parse(value, &x->mtime);
                 return x->has_mtime ? 0 : malformed(r, "a time is invalid");
         }
-        if (strncmp(key, "GNU.sparse.", strlen("GNU.sparse.")) == 0)
-                return malformed(r, "sparse files are not supported");
+        if (strncmp(key, sparse, strlen(sparse)) == 0)
+                return sparse_record_apply(r, x, key + strlen(sparse), value);
         return 0;
 }
 
@@ -290,6 +349,74 @@ static int extension_take(TarReader *r, char type, Extension *x) {
         }
 }
 
+/* A line with a number, of the map of a sparse file. */
+static int map_number(TarReader *r, uint64_t *ret) {
+        char digits[24];
+        const char *data, *p = digits;
+        size_t size, n = 0;
+        int q;
+
+        while ((q = stored_data(r, 1, &data, &size)) > 0 && *data != '\n') {
+                if (n >= sizeof(digits) - 1)
+                        break;
+                digits[n++] = *data;
+        }
+        if (q < 0)
+                return q;
+        digits[n] = 0;
+        if (q == 0 || *data != '\n' || !decimal_parse(&p, ret) || *p)
+                return malformed(r, "the map of a sparse file is invalid");
+        return 0;
+}
+
+/* The map: how many extents, then offset and size of each, filled up to a whole block. What follows is their data. */
+static int map_read(TarReader *r, uint64_t real_size) {
+        uint64_t n, end = 0, stored = 0, before = r->contents;
+        TarEntry *e = &r->entry;
+        const char *data;
+        size_t size;
+        int q;
+
+        q = map_number(r, &n);
+        if (q < 0)
+                return q;
+        if (n > TAR_EXTENTS_MAX)
+                return malformed(r, "a sparse file has too many holes");
+        e->extents = calloc((size_t) n + 1, sizeof(*e->extents));
+        if (!e->extents)
+                return -ENOMEM;
+        e->n_extents = (size_t) n;
+        for (TarExtent *x = e->extents; x < e->extents + n; x++) {
+                q = map_number(r, &x->offset);
+                if (q >= 0)
+                        q = map_number(r, &x->size);
+                if (q < 0)
+                        return q;
+                if (x->offset < end || x->offset > real_size || x->size > real_size - x->offset)
+                        return malformed(r, "the map of a sparse file is invalid");
+                end = x->offset + x->size;
+                stored += x->size;
+        }
+        for (uint64_t padding = tar_padding(before - r->contents); padding > 0; padding -= size) {
+                q = stored_data(r, padding, &data, &size);
+                if (q <= 0)
+                        return q < 0 ? q : malformed(r, "the map of a sparse file is invalid");
+        }
+        if (stored != r->contents)
+                return malformed(r, "the map of a sparse file is invalid");
+        e->sparse = true;
+        e->size = real_size;
+        return 0;
+}
+
+static int sparse_fill(TarReader *r, Extension *x) {
+        if (x->sparse_major == 0 && x->sparse_minor == 0 && !x->has_real_size)
+                return 0;
+        if (x->sparse_major != 1 || x->sparse_minor != 0 || !x->has_real_size || r->entry.type != TAR_FILE)
+                return malformed(r, "it has a sparse file of an old format");
+        return map_read(r, x->real_size);
+}
+
 static int entry_fill(TarReader *r, const TarHeader *h, Extension *x) {
         TarEntry *e = &r->entry;
         uint64_t mode, mtime;
@@ -306,7 +433,7 @@ static int entry_fill(TarReader *r, const TarHeader *h, Extension *x) {
         e->type = h->type == 0 || h->type == '7' ? TAR_FILE : h->type;
         e->mode = (mode_t) (mode & 07777);
         e->mtime = x->has_mtime ? x->mtime : (struct timespec) { .tv_sec = (time_t) mtime };
-        e->name = TAKE_PTR(x->name);
+        e->name = x->sparse_name ? TAKE_PTR(x->sparse_name) : TAKE_PTR(x->name);
         if (!e->name && memcmp(h->magic, "ustar", 6) == 0 && h->prefix[0]) {
                 if (asprintf(&e->name, "%.155s/%.100s", h->prefix, h->name) < 0)
                         e->name = NULL;
@@ -326,7 +453,7 @@ static int entry_fill(TarReader *r, const TarHeader *h, Extension *x) {
         if (e->type != TAR_FILE && r->contents > 0)
                 return malformed(r, "something that is no file has contents");
         e->size = r->contents;
-        return 0;
+        return sparse_fill(r, x);
 }
 
 int tar_reader_next(TarReader *r, const TarEntry **ret) {
@@ -338,6 +465,7 @@ int tar_reader_next(TarReader *r, const TarEntry **ret) {
         if (q < 0)
                 return q;
         entry_done(&r->entry);
+        r->offset = r->extent = 0;
 
         for (;;) {
                 q = header_read(r, &h);
