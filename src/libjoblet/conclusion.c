@@ -176,6 +176,8 @@ static void take_figures(Record *r, const Ending *e) {
         else if (o->started_usec > 0)
                 r->started_usec = o->started_usec; /* to the point; what is there is when we heard of it */
         r->finished_usec = o->finished_usec > 0 ? o->finished_usec : e->now_usec;
+        if (r->finished_usec < r->started_usec)
+                r->finished_usec = r->started_usec; /* the clock was set back meanwhile */
         r->cpu_usec = o->cpu_usec != UINT64_MAX ? o->cpu_usec : e->unit_cpu_usec;
         r->memory_peak = o->memory_peak != UINT64_MAX ? o->memory_peak : e->unit_memory_peak;
         r->io_read_bytes = o->io_read_bytes;

@@ -16,6 +16,10 @@ uint64_t now_monotonic(void) {
         return now(CLOCK_MONOTONIC);
 }
 
+uint64_t now_boottime(void) {
+        return now(CLOCK_BOOTTIME);
+}
+
 uint64_t now_realtime(void) {
         return now(CLOCK_REALTIME);
 }

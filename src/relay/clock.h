@@ -6,6 +6,7 @@
 
 /* In microseconds. */
 uint64_t now_monotonic(void);
+uint64_t now_boottime(void);
 uint64_t now_realtime(void);
 
 /* Whether a deadline has passed; if not, *timeout is brought down to it. */

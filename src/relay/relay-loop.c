@@ -52,7 +52,7 @@ void relay_handle_signals(Relay *r) {
                         read_signals(r);
                         r->reaped = true;
                         r->status = status;
-                        r->finished_usec = now_realtime();
+                        r->finished_usec = relay_wall_clock(r);
                 }
 }
 

@@ -35,6 +35,10 @@ const char* work_directory(void) {
         return "/work";
 }
 
+uint64_t relay_wall_clock(const Relay *r) {
+        return r->started_usec + (now_boottime() - r->started_boottime_usec);
+}
+
 void relay_log(Relay *r, int priority, const char *format, ...) {
         _cleanup_free_ char *text = NULL, *shown = NULL, *line = NULL;
         va_list ap;
@@ -223,6 +227,7 @@ static void run(Relay *r, Launch *launch, RelayNotice *ret) {
                 q = start(r, launch, &message);
         launch_done(launch); /* its memory counts as the job's */
         r->started_usec = r->finished_usec = now_realtime();
+        r->started_boottime_usec = now_boottime();
         if (q == 0) {
                 relay_note(r, OUTCOME_STARTED, r->started_usec);
                 notify(r, &(RelayNotice) { .event = RELAY_STARTED });

@@ -34,11 +34,16 @@ typedef struct Relay {
         pid_t pid;         /* the command's, which is its session's and process group's as well; 0 before */
         bool reaped;
         int status; /* of waitpid() */
-        uint64_t started_usec, finished_usec;
+        uint64_t started_usec, finished_usec; /* by the wall clock, see relay_wall_clock() */
+        uint64_t started_boottime_usec;
 } Relay;
 
 /* The job's own directory; the tests put theirs in its place. */
 const char* work_directory(void);
+
+/* The wall clock as it was when the command began, going on evenly: one that is set meanwhile makes no job longer than
+ * it was, nor lets it end before it began. */
+uint64_t relay_wall_clock(const Relay *r);
 
 /* A line of the relay's own in the journal, behind what waits there. */
 void relay_log(Relay *r, int priority, const char *format, ...) _printf_(3, 4);

@@ -278,6 +278,12 @@ static void test_figures(void **state) {
         assert_int_equal(t->cpu_usec, UINT64_MAX);
         assert_int_equal(t->memory_peak, 22);
         assert_int_equal(t->io_write_bytes, UINT64_MAX);
+
+        /* the clock was set back while it ran */
+        e.now_usec = 1;
+        t->state = JOB_RUNNING;
+        assert_int_equal(record_conclude(t, &e), 0);
+        assert_int_equal(t->finished_usec, t->started_usec);
 }
 
 static void test_conclusive(void **state) {
