@@ -116,10 +116,6 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-uint64_t calls_waiting(const Calls *c, uid_t owner) {
-        return share_waiting_of(c->share, owner);
-}
-
 bool calls_are_overdue(const Calls *c) {
         for (const Call *call = c->first; call; call = call->next)
                 if (!call->message && monotonic_now(c) > call->sent_usec + OVERDUE_USEC)

@@ -22,9 +22,6 @@ typedef struct Call Call;
 int calls_new(sd_bus *bus, Calls **ret);
 Calls* calls_free(Calls *c);
 
-/* How many for jobs of this user have not been sent yet. */
-uint64_t calls_waiting(const Calls *c, uid_t owner);
-
 /* Whether one under way has had neither a reply nor its timeout when it must have. */
 bool calls_are_overdue(const Calls *c);
 

@@ -21,15 +21,17 @@
 #define JOB_PREFIX "/org/joblet/job"
 #define OBJECTS_SIZE_MAX (24U << 20) /* dbus-daemon ends a connection that sends 32 MiB at once */
 
-/* 0 if whoever reads a property of j may do so; nobody reads when we emit a signal. */
-static int check_reader(Job *j, sd_bus *bus, sd_bus_error *error) {
+/* 0 if whoever reads a property of j may do so. Nobody reads when it goes into a signal, whoever's call it is that
+ * we emit that for. */
+static int check_reader(Job *j, sd_bus *bus, sd_bus_message *reply, sd_bus_error *error) {
         sd_bus_message *message = sd_bus_get_current_message(bus);
         uid_t uid;
         int r;
 
-        if (!message || !sd_bus_message_is_method_call(message, NULL, NULL) ||
-            !sd_bus_message_get_destination(message))
+        if (sd_bus_message_is_signal(reply, NULL, NULL) > 0)
                 return 0;
+        if (!message)
+                return -EPERM;
         r = authority_sender_uid(j->manager->authority, message, &uid);
         if (r < 0)
                 return r;
@@ -125,7 +127,7 @@ static int get_value(sd_bus *bus, const char *path, const char *interface, const
         Job *j = userdata;
         int r;
 
-        r = check_reader(j, bus, error);
+        r = check_reader(j, bus, reply, error);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(values); i++)
@@ -144,7 +146,7 @@ static int get_command(sd_bus *bus, const char *path, const char *interface, con
         Job *j = userdata;
         int r;
 
-        r = check_reader(j, bus, error);
+        r = check_reader(j, bus, reply, error);
         if (r < 0)
                 return r;
         if (message && sd_bus_message_is_method_call(message, NULL, "GetManagedObjects")) {
@@ -205,7 +207,7 @@ static int get_mounts(sd_bus *bus, const char *path, const char *interface, cons
         Job *j = userdata;
         int r;
 
-        r = check_reader(j, bus, error);
+        r = check_reader(j, bus, reply, error);
         if (r >= 0)
                 r = whole_record(j, &loaded, &record);
         return r < 0 ? r : append_mounts(reply, record->mounts);
@@ -342,6 +344,9 @@ static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r == -EBUSY)
                 return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
                                         "too many signals are on their way already; try again later");
+        if (r == -ENOTCONN)
+                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " cannot be reached; 'rnx stop %" PRIu64 "' ends it",
+                                         j->record->id, j->record->id);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
@@ -360,7 +365,7 @@ static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (r < 0 && r != -ENOENT)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the record of job %" PRIu64 " cannot be removed from " PKGSTATEDIR ": %s",
                                          j->record->id, strerror(-r));
-        job_emit_signal(j, "JobRemoved");
+        job_emit_removed(j);
         manager_remove_job(j->manager, j);
         return sd_bus_reply_method_return(m, NULL);
 }
@@ -413,17 +418,10 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
 static int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                     sd_bus_error *error) {
         Manager *m = userdata;
-        char *end;
         uint64_t id;
 
-        if (strncmp(path, JOB_PREFIX "/", strlen(JOB_PREFIX "/")) != 0)
-                return 0;
-        path += strlen(JOB_PREFIX "/");
-        if (path[0] < '1' || path[0] > '9')
-                return 0;
-        errno = 0;
-        id = strtoull(path, &end, 10);
-        if (errno != 0 || *end)
+        if (strncmp(path, JOB_PREFIX "/", strlen(JOB_PREFIX "/")) != 0 ||
+            job_id_parse(path + strlen(JOB_PREFIX "/"), &id) < 0)
                 return 0;
         *ret = manager_find_job(m, id);
         return *ret != NULL;
@@ -523,17 +521,51 @@ void job_emit_changed(Job *j) {
                                   j->record->id);
 }
 
-void job_emit_signal(Job *j, const char *name) {
+static int emit_to_listeners(Job *j, const char *path, const char *name) {
+        return sd_bus_emit_signal(j->manager->bus, "/org/joblet", "org.joblet.Manager1", name, "to", j->record->id, path);
+}
+
+/* What sd_bus_emit_object_added() would send goes to everybody on the bus: this has no more than is public. */
+static int emit_interfaces_added(Job *j, const char *path) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_signal(j->manager->bus, &m, "/org/joblet", "org.freedesktop.DBus.ObjectManager", "InterfacesAdded");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "oa{sa{sv}}", path, 4,
+                                          "org.freedesktop.DBus.Peer", 0,
+                                          "org.freedesktop.DBus.Introspectable", 0,
+                                          "org.freedesktop.DBus.Properties", 0,
+                                          JOB_INTERFACE, 2,
+                                          "Id", "t", j->record->id,
+                                          "State", "s", job_state_to_string(j->record->state));
+        return r < 0 ? r : sd_bus_send(j->manager->bus, m, NULL);
+}
+
+void job_emit_new(Job *j) {
         _cleanup_free_ char *path = NULL;
         int r;
 
         r = job_path(j->record->id, &path);
         if (r >= 0)
-                r = sd_bus_emit_signal(j->manager->bus, "/org/joblet", "org.joblet.Manager1", name, "to",
-                                       j->record->id, path);
+                r = emit_interfaces_added(j, path);
+        if (r >= 0)
+                r = emit_to_listeners(j, path, "JobNew");
         if (r < 0)
-                log_warning_errno(r, "Failed to send %s for job %" PRIu64 ", ignoring: %m", name,
-                                  j->record->id);
+                log_warning_errno(r, "Failed to announce job %" PRIu64 ", ignoring: %m", j->record->id);
+}
+
+void job_emit_removed(Job *j) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = job_path(j->record->id, &path);
+        if (r >= 0)
+                r = sd_bus_emit_object_removed(j->manager->bus, path);
+        if (r >= 0)
+                r = emit_to_listeners(j, path, "JobRemoved");
+        if (r < 0)
+                log_warning_errno(r, "Failed to announce that job %" PRIu64 " is deleted, ignoring: %m", j->record->id);
 }
 
 int job_bus_register(Manager *m) {

@@ -18,34 +18,46 @@
 #include "strv.h"
 #include "unit.h"
 
-#define WAITERS_MAX 256U
 #define RETRY_USEC (2 * USEC_PER_SEC)
+#define LOST_USEC (30 * USEC_PER_SEC) /* beyond what a stop may take */
+#define STARTS_MAX 3U
+
+void bus_reply_failure(sd_bus_message *m, int error) {
+        int r = sd_bus_reply_method_errno(m, error, NULL);
+
+        if (r < 0)
+                log_error_errno(r, "Failed to answer a caller, it will wait until it gives up: %m");
+}
+
+static int reply_to_run(const Job *j, sd_bus_message *run) {
+        const Record *r = j->record;
+        _cleanup_free_ char *path = NULL;
+        int q;
+
+        if (job_state_is_final(r->state) && r->result == JOB_RESULT_SETUP)
+                return sd_bus_reply_method_errorf(run, r->exit_code == 127 ? ERROR_COMMAND_NOT_FOUND :
+                                                  r->exit_code == 126 ? ERROR_COMMAND_NOT_EXECUTABLE : ERROR_SETUP_FAILED,
+                                                  "job %" PRIu64 " %s", r->id, r->reason ?: "did not start");
+        q = job_path(r->id, &path);
+        return q < 0 ? q : sd_bus_reply_method_return(run, "to", r->id, path);
+}
 
 /* Answers the call that submitted the job, once. */
-void job_answer_run(Job *j, const char *error_name, const char *error_text) {
+void job_answer_run(Job *j) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = TAKE_PTR(j->live->run);
-        _cleanup_free_ char *path = NULL;
         int r;
 
         if (!run)
                 return;
-        if (error_name)
-                r = sd_bus_reply_method_errorf(run, error_name, "job %" PRIu64 " %s", j->record->id,
-                                               error_text);
-        else {
-                r = job_path(j->record->id, &path);
-                if (r >= 0)
-                        r = sd_bus_reply_method_return(run, "to", j->record->id, path);
+        r = reply_to_run(j, run);
+        if (r < 0) {
+                log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ": %m", j->record->id);
+                bus_reply_failure(run, r);
         }
-        if (r < 0)
-                log_warning_errno(r, "Failed to answer the caller of job %" PRIu64 ", ignoring: %m",
-                                  j->record->id);
 }
 
 /* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
 static void job_settle(Job *j) {
-        bool ran = j->record->result != JOB_RESULT_SETUP;
-
         j->phase = JOB_SETTLED;
         job_drop_call(j);
         job_drop_relay(j);
@@ -55,10 +67,8 @@ static void job_settle(Job *j) {
         runtimes_job_ended(j->manager);
         event_job_ended(j->record);
 
-        job_answer_run(j, ran ? NULL : j->record->exit_code == 127 ? ERROR_COMMAND_NOT_FOUND :
-                   j->record->exit_code == 126 ? ERROR_COMMAND_NOT_EXECUTABLE : ERROR_SETUP_FAILED, j->record->reason);
-        for (size_t i = 0; i < j->live->n_waiters; i++)
-                (void) job_send_record(j, j->live->waiters[i]);
+        job_answer_run(j);
+        job_answer_waiters(j);
         j->live = job_live_free(j->live);
         log_readers_end(j->record->id);
         if (!j->unsaved)
@@ -79,29 +89,43 @@ static void job_drop(Job *j) {
                                   j->record->id);
         job_files_remove(&m->files, m->event, j->record->id);
         job_files_remove_outcome(&m->files, j->record->id);
-        job_emit_signal(j, "JobRemoved");
+        job_emit_removed(j);
         manager_remove_job(m, j);
 
         r = run ? sd_bus_enqueue_for_read(m->bus, run) : 0;
         if (r < 0)
-                (void) sd_bus_reply_method_errno(run, r, NULL);
+                bus_reply_failure(run, r);
+}
+
+/* systemd 257 may take the end of the process that makes a PID namespace for that of the service: the unit
+ * is over with success when its relay was only about to be executed (one of some thousand starts, on a machine
+ * with much to do). As the relay has not been heard of, nothing has happened yet. */
+static bool may_start_again(const Job *j, const Ending *ending) {
+        return !j->live->resumed && j->live->start_done && !j->live->said_hello && j->live->n_starts < STARTS_MAX &&
+               record_was_never_begun(j->record, ending) && (!ending->unit_result || strcmp(ending->unit_result, "success") == 0);
 }
 
 /* The end of a job whose unit has come to rest, with all that can be known. */
 static void conclude(Job *j, const Ending *ending) {
-        bool dropped = j->live->resumed && record_was_never_begun(j->record, ending);
+        bool never_begun = record_was_never_begun(j->record, ending);
         int r;
 
-        r = record_conclude(j->record, ending);
-        if (r < 0)
-                log_error_errno(r, "Failed to conclude job %" PRIu64 ": %m", j->record->id);
         /* Whatever the outcome says: its time may have been up, or a stop too slow, at the same moment */
         if (j->live->unit_is_loaded) {
                 r = unit_reset_failed(j->manager->bus, j->live->unit);
                 if (r < 0)
                         log_warning_errno(r, "Failed to reset %s, ignoring: %m", j->live->unit);
         }
-        if (dropped)
+        if (may_start_again(j, ending)) {
+                log_notice("%s was over before its main process was executed, starting it again", j->live->unit);
+                job_start(j);
+                return;
+        }
+
+        r = record_conclude(j->record, ending);
+        if (r < 0)
+                log_error_errno(r, "Failed to conclude job %" PRIu64 ": %m", j->record->id);
+        if (j->live->resumed && never_begun)
                 job_drop(j);
         else
                 job_settle(j);
@@ -216,17 +240,21 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* Without an answer nothing is concluded: the unit may run still. */
-static void retry_later(Job *j, const char *what, const char *error) {
+static void call_again_in(Job *j, uint64_t usec) {
         int r;
 
-        log_warning("%s %s, trying again: %s", what, j->live->unit, error);
         j->live->retry_source = sd_event_source_disable_unref(j->live->retry_source);
-        r = sd_event_add_time_relative(j->manager->event, &j->live->retry_source, CLOCK_MONOTONIC, RETRY_USEC,
-                                       0, on_retry, j);
+        r = sd_event_add_time_relative(j->manager->event, &j->live->retry_source, CLOCK_MONOTONIC, usec, USEC_PER_SEC,
+                                       on_retry, j);
         if (r < 0)
                 log_error_errno(r, "Failed to look after %s, its end is noticed at the next start only: %m",
                                 j->live->unit);
+}
+
+/* Without an answer nothing is concluded: the unit may run still. */
+static void retry_later(Job *j, const char *what, const char *error) {
+        log_warning("%s %s, trying again: %s", what, j->live->unit, error);
+        call_again_in(j, RETRY_USEC);
 }
 
 static int on_unit_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
@@ -259,6 +287,7 @@ void job_on_stopped(Job *j, bool unit_is_loaded) {
         _cleanup_(relay_outcome_done) RelayOutcome outcome = {};
         bool found;
 
+        j->live->retry_source = sd_event_source_disable_unref(j->live->retry_source);
         job_drop_relay(j);
         job_drop_call(j);
         j->live->unit_is_loaded = unit_is_loaded;
@@ -293,7 +322,9 @@ static int on_reply_of_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret
                 r = j->live->stop_job ? 0 : -ENOMEM;
         }
         if (r < 0)
-                log_error_errno(r, "Failed to follow the end of %s: %m", j->live->unit);
+                log_error_errno(r, "Failed to follow the end of %s, asking again: %m", j->live->unit);
+        /* If the signal that tells the end gets lost: to stop what is being stopped is no harm */
+        call_again_in(j, LOST_USEC + j->manager->settings.stop_timeout_usec);
         return 1;
 }
 
@@ -302,6 +333,8 @@ static void call_for_end(Job *j) {
         Manager *m = j->manager;
         int r;
 
+        j->live->retry_source = sd_event_source_disable_unref(j->live->retry_source);
+        job_drop_call(j);
         if (j->phase == JOB_STOPPING)
                 r = unit_stop(m->bus, m->calls, j->record->owner, j->live->unit, on_reply_of_stop, j, &j->live->call);
         else
@@ -309,6 +342,11 @@ static void call_for_end(Job *j) {
                                  "org.freedesktop.systemd1.Service", on_unit_properties, j, &j->live->call);
         if (r < 0)
                 retry_later(j, "Failed to call systemd for", strerror(-r));
+}
+
+void job_ask_again(Job *j) {
+        if (j->phase == JOB_STOPPING && !j->live->call)
+                call_for_end(j);
 }
 
 void job_stop_unit(Job *j) {
@@ -320,29 +358,8 @@ void job_stop_unit(Job *j) {
 }
 
 int job_repeat(Job *j, sd_bus_message *run) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        if (j->record->state == JOB_INITIALIZING && !j->live->run) {
-                j->live->run = sd_bus_message_ref(run);
-                return 1;
-        }
-        r = job_path(j->record->id, &path);
-        return r < 0 ? r : sd_bus_reply_method_return(run, "to", j->record->id, path);
-}
-
-int job_add_waiter(Job *j, sd_bus_message *m) {
-        sd_bus_message **larger;
-
-        if (j->phase == JOB_SETTLED)
-                return job_send_record(j, m);
-        if (j->live->n_waiters >= WAITERS_MAX)
-                return -EBUSY;
-        larger = reallocarray(j->live->waiters, j->live->n_waiters + 1, sizeof *larger);
-        if (!larger)
-                return -ENOMEM;
-        j->live->waiters = larger;
-        j->live->waiters[j->live->n_waiters++] = sd_bus_message_ref(m);
+        if (j->record->state != JOB_INITIALIZING || j->live->run)
+                return reply_to_run(j, run);
+        j->live->run = sd_bus_message_ref(run);
         return 1;
 }
-

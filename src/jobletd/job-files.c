@@ -4,12 +4,16 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
 
 #include "atomic-file.h"
 #include "child.h"
 #include "job-files.h"
 #include "log.h"
+#include "record.h"
 #include "remove-tree.h"
 #include "strv.h"
 
@@ -196,6 +200,76 @@ int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret) {
         return r < 0 ? r : file_read_at(f->outcomes_fd, name, OUTCOME_SIZE_MAX, ret, NULL);
 }
 
+/* The directory of a job is below one that only root enters, and what the job sees of it is "user". */
+static int relay_address(uint64_t id, struct sockaddr_un *ret) {
+        int n;
+
+        *ret = (struct sockaddr_un) { .sun_family = AF_UNIX };
+        n = snprintf(ret->sun_path, sizeof ret->sun_path, PKGRUNDIR "/jobs/%" PRIu64 "/relay", id);
+        return n < 0 || (size_t) n >= sizeof ret->sun_path ? -ENAMETOOLONG : 0;
+}
+
+int job_files_listen(uint64_t id) {
+        _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address;
+        int r;
+
+        r = relay_address(id, &address);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        (void) unlink(address.sun_path);
+        if (bind(fd, (struct sockaddr*) &address, sizeof address) < 0 || listen(fd, 1) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+int job_files_connect(uint64_t id) {
+        _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address;
+        int r;
+
+        r = relay_address(id, &address);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int) { 1 }, sizeof(int)) < 0 ||
+            connect(fd, (struct sockaddr*) &address, sizeof address) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* What a file system lacks, and the command that shows it. */
+static bool lacks(const struct statvfs *st, int error, const char **ret_what, const char **ret_command) {
+        bool no_inodes = st->f_files > 0 && st->f_favail == 0;
+
+        *ret_what = error == -EROFS ? "is read-only" : no_inodes ? "has no inodes left" : "is full";
+        *ret_command = error == -EROFS ? "findmnt -T" : no_inodes ? "df -i" : "df";
+        return error == -EROFS ? st->f_flag & ST_RDONLY : error == -ENOSPC && (no_inodes || st->f_bavail == 0);
+}
+
+int job_files_explain(int error, char **ret) {
+        static const char *const directories[] = { PKGSTATEDIR, PKGRUNDIR };
+        const char *what, *command;
+        struct statvfs st;
+        int n;
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (statvfs(directories[i], &st) >= 0 && lacks(&st, error, &what, &command)) {
+                        n = asprintf(ret, "nothing can be written to %s: %s; its file system %s (%s %s), which an administrator can mend",
+                                     directories[i], strerror(-error), what, command, directories[i]);
+                        return n < 0 ? -ENOMEM : 0;
+                }
+        if (error == -ENOSPC || error == -EDQUOT || error == -EROFS || error == -EIO)
+                n = asprintf(ret, "nothing can be written to %s or %s: %s; \"df\" and \"df -i\" tell an administrator what is full",
+                             PKGSTATEDIR, PKGRUNDIR, strerror(-error));
+        else
+                n = asprintf(ret, "%s", strerror(-error));
+        return n < 0 ? -ENOMEM : 0;
+}
+
 /* How many workspaces are being removed, and those whose turn comes then. */
 static unsigned n_removing;
 static char **to_remove;
@@ -309,10 +383,9 @@ int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n) {
                 return -errno;
         }
         while ((e = readdir(d))) {
-                char *end;
-                uint64_t id = strtoull(e->d_name, &end, 10);
+                uint64_t id;
 
-                if (id == 0 || *end)
+                if (job_id_parse(e->d_name, &id) < 0)
                         continue;
                 if (n == n_allocated) {
                         uint64_t *larger;

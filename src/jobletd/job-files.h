@@ -33,11 +33,20 @@ int job_files_open_outcome(const JobFiles *f, uint64_t id);
 /* Reads it: 0, -ENOENT, or another negative errno. */
 int job_files_read_outcome(const JobFiles *f, uint64_t id, char **ret);
 
+/* Makes the socket at which a later daemon reaches the relay, for the relay: a descriptor, or a negative errno. */
+int job_files_listen(uint64_t id);
+/* Reaches it: a descriptor, or a negative errno. */
+int job_files_connect(uint64_t id);
+
 /* Removes everything but the outcome of a job of which no process is left. A workspace that is not empty is
  * removed by a child process; the job's files may be gone only after this returns. */
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id);
 /* Once the record has it. */
 void job_files_remove_outcome(const JobFiles *f, uint64_t id);
+
+/* A sentence for what came of an attempt to write below /var/lib/joblet or /run/joblet: what is full, and the way
+ * out. Returns 0 or -ENOMEM. */
+int job_files_explain(int error, char **ret);
 
 /* The ids after which the entries of a directory are named, in their order; other entries do not count. */
 int job_files_list(int dir_fd, uint64_t **ret, size_t *ret_n);

@@ -17,8 +17,14 @@ void job_drop_relay(Job *j);
 void job_drop_call(Job *j);
 void job_drop_start(Job *j);
 
-/* Answers the call that submitted the job, once: with the job, or with an error. */
-void job_answer_run(Job *j, const char *error_name, const char *error_text);
+/* Answers the call that submitted the job, once: with the job, or with an error if its command never ran. */
+void job_answer_run(Job *j);
+/* Whatever happens, whoever called is answered. */
+void bus_reply_failure(sd_bus_message *m, int error);
+
+/* job-wait.c: those that wait for the end */
+void job_answer_waiters(Job *j);
+void job_drop_waiters(Job *j);
 
 /* Ends a job that has no unit, or none that could be set up; or one that is stopped before. */
 void job_fail_setup(Job *j, const char *text);

@@ -13,7 +13,6 @@
 #include "unit.h"
 
 #define SAVE_AGAIN_USEC USEC_PER_SEC
-#define KILLS_WAITING_MAX 64U
 
 int job_path(uint64_t id, char **ret) {
         return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
@@ -41,9 +40,6 @@ JobLive* job_live_free(JobLive *l) {
         sd_event_source_disable_unref(l->retry_source);
         call_free(l->call);
         sd_bus_message_unref(l->run);
-        for (size_t i = 0; i < l->n_waiters; i++)
-                sd_bus_message_unref(l->waiters[i]);
-        free(l->waiters);
         relay_notice_done(&l->notice);
         free(l->start_error);
         free(l->start_job);
@@ -105,8 +101,10 @@ void job_drop_start(Job *j) {
 Job* job_free(Job *j) {
         if (!j)
                 return NULL;
-        if (j->live)
+        if (j->live) {
                 log_readers_end(j->record->id);
+                job_drop_waiters(j);
+        }
         job_live_free(j->live);
         record_free(j->record);
         free(j);
@@ -180,7 +178,7 @@ static void on_command_started(Job *j) {
         (void) record_make_brief(j->record);
         job_drop_start(j);
         event_job_started(j->record);
-        job_answer_run(j, NULL, NULL);
+        job_answer_run(j);
         job_emit_changed(j);
 }
 
@@ -222,12 +220,37 @@ static int watch_relay_process(Job *j, pid_t pid) {
         return r;
 }
 
-/* The relay has arrived in its unit: its user is known now, and it is given all that the command needs. */
+/* Gives the relay all that the command needs. */
+static int hand_over(Job *j, uid_t uid) {
+        RelayGo *go = &j->live->go;
+        int r;
+
+        r = job_files_give(&j->manager->files, j->record->id, uid, j->live->plan->user);
+        if (r < 0)
+                return log_error_errno(r, "Failed to give job %" PRIu64 " its workspace: %m", j->record->id);
+        go->outcome_fd = job_files_open_outcome(&j->manager->files, j->record->id);
+        if (go->outcome_fd < 0)
+                return log_error_errno(go->outcome_fd, "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
+        go->listen_fd = job_files_listen(j->record->id);
+        if (go->listen_fd < 0)
+                return log_error_errno(go->listen_fd, "Failed to make the socket of job %" PRIu64 ": %m", j->record->id);
+        go->command_fd = launch_write(j->live->plan->command, j->live->plan->environment);
+        r = go->command_fd < 0 ? go->command_fd : relay_go_send(j->live->relay_fd, go);
+        if (r < 0)
+                return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m", j->record->id);
+        /* What the relay has, nobody else may keep open */
+        go->command_fd = safe_close(go->command_fd);
+        go->listen_fd = safe_close(go->listen_fd);
+        return 0;
+}
+
+/* The relay has arrived in its unit: its user is known now. */
 static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
         int r;
 
         if (!j->live->plan || uid == (uid_t) -1 || pid <= 0 || j->live->pidfd_source)
                 return -EBADMSG;
+        j->live->said_hello = true;
         r = watch_relay_process(j, pid);
         if (r < 0)
                 return log_error_errno(r, "Failed to watch the relay of job %" PRIu64 ": %m", j->record->id);
@@ -238,21 +261,10 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
                         return -ENOMEM;
         }
         j->live->start = place_free(j->live->start); /* systemd's part is done */
-        r = job_files_give(&j->manager->files, j->record->id, uid, j->live->plan->user);
+        r = hand_over(j, uid);
         if (r < 0)
-                return log_error_errno(r, "Failed to give job %" PRIu64 " its workspace: %m", j->record->id);
-
-        j->live->go.outcome_fd = job_files_open_outcome(&j->manager->files, j->record->id);
-        if (j->live->go.outcome_fd < 0)
-                return log_error_errno(j->live->go.outcome_fd,
-                                       "Failed to open the outcome of job %" PRIu64 ": %m", j->record->id);
-        j->live->go.command_fd = launch_write(j->live->plan->command, j->live->plan->environment);
-        r = j->live->go.command_fd < 0 ? j->live->go.command_fd : relay_go_send(j->live->relay_fd, &j->live->go);
-        j->live->go.command_fd = safe_close(j->live->go.command_fd);
-        if (r < 0)
-                return log_error_errno(r, "Failed to hand job %" PRIu64 " over to its relay: %m",
-                                       j->record->id);
-        return 0;
+                (void) job_files_explain(r, &j->live->start_error);
+        return r;
 }
 
 static int on_packet(Job *j, const char *packet, uid_t uid, pid_t pid) {
@@ -320,7 +332,10 @@ static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *re
         if (error) {
                 log_error("Failed to start %s: %s", j->live->unit, error->message);
                 /* If there was no answer in time it may start still */
-                j->live->start_error = strdup(error->message ?: error->name);
+                if (sd_bus_error_get_errno(error) == ENOSPC)
+                        (void) job_files_explain(-ENOSPC, &j->live->start_error);
+                else
+                        j->live->start_error = strdup(error->message ?: error->name);
                 job_stop_unit(j);
         } else if (sd_bus_message_read(m, "o", &path) >= 0)
                 j->live->start_job = strdup(path); /* without it only the quickest failures go by unnoticed until the relay is gone */
@@ -330,6 +345,11 @@ static int on_reply_of_start(sd_bus_message *m, void *userdata, sd_bus_error *re
 void job_start(Job *j) {
         _cleanup_close_ int theirs = -EBADF;
         int fds[2], r;
+
+        free(TAKE_PTR(j->live->start_job));
+        free(TAKE_PTR(j->live->stop_job));
+        j->live->start_done = j->live->unit_is_loaded = false;
+        j->live->n_starts++;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
                 job_fail_setup(j, strerror(errno));
@@ -371,7 +391,7 @@ int job_submit(Job *j, Plan *plan, RelayGo *go, sd_bus_message *run) {
         j->live->go = *go;
         *go = RELAY_GO_NULL;
         j->live->run = sd_bus_message_ref(run);
-        job_emit_signal(j, "JobNew");
+        job_emit_new(j);
         r = share_wait(j->manager->starts, j->record->owner, 1, on_start_granted, j, &j->live->start);
         if (r < 0)
                 job_fail_setup(j, strerror(-r));
@@ -383,9 +403,23 @@ void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *res
                 return;
         if (j->live->stop_job && strcmp(j->live->stop_job, systemd_job) == 0 && j->phase == JOB_STOPPING)
                 job_on_stopped(j, /* unit_is_loaded= */ true);
-        else if (j->live->start_job && strcmp(j->live->start_job, systemd_job) == 0 &&
-                 strcmp(result, "done") != 0)
-                job_stop_unit(j);
+        else if (j->live->start_job && strcmp(j->live->start_job, systemd_job) == 0) {
+                if (strcmp(result, "done") == 0)
+                        j->live->start_done = true;
+                else
+                        job_stop_unit(j);
+        }
+}
+
+/* What the relay says, and what it is told, goes on as if nothing had been. */
+static int call_relay(Job *j) {
+        int r;
+
+        j->live->relay_fd = job_files_connect(j->record->id);
+        r = j->live->relay_fd < 0 ? j->live->relay_fd : watch_relay(j);
+        if (r < 0)
+                j->live->relay_fd = safe_close(j->live->relay_fd);
+        return r;
 }
 
 void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
@@ -397,8 +431,10 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid) {
                 job_on_stopped(j, /* unit_is_loaded= */ false);
                 return;
         }
-        j->phase = JOB_LIVE;
+        j->phase = j->record->state == JOB_INITIALIZING ? JOB_STARTING : JOB_LIVE;
         r = unit_lives && main_pid > 0 ? watch_relay_process(j, main_pid) : -ESRCH;
+        if (r >= 0 && call_relay(j) < 0 && j->phase == JOB_LIVE)
+                log_warning("The relay of job %" PRIu64 " cannot be reached, its end is noticed all the same", j->record->id);
         if (r < 0 && r != -ESRCH)
                 log_error_errno(r, "Failed to watch %s, its end is noticed at the next start only: %m",
                                 j->live->unit);
@@ -424,21 +460,14 @@ void job_stop(Job *j) {
                 job_stop_unit(j);
 }
 
-static int on_killed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
-        const sd_bus_error *error = sd_bus_message_get_error(m);
-
-        if (error)
-                log_warning("Failed to signal a job, ignoring: %s", error->message);
-        return 1;
-}
-
 int job_kill(Job *j, int signo) {
         _cleanup_free_ char *packet = NULL;
+        int r;
 
         if (j->live->relay_fd < 0)
-                return calls_waiting(j->manager->calls, j->record->owner) >= KILLS_WAITING_MAX ? -EBUSY :
-                        unit_kill(j->manager->bus, j->manager->calls, j->record->owner, j->live->unit, signo, on_killed, NULL, NULL);
+                return -ENOTCONN;
         if (asprintf(&packet, "signal %d", signo) < 0)
                 return -ENOMEM;
-        return relay_send(j->live->relay_fd, packet);
+        r = relay_send(j->live->relay_fd, packet);
+        return r == -EAGAIN ? -EBUSY : r;
 }

@@ -43,7 +43,10 @@ typedef struct JobLive {
         Place *start;        /* among the starts; until the relay has said hello */
         char *start_job;     /* object path of the start job of PID 1 */
         sd_bus_message *run; /* the call that submitted it, unanswered */
-        char *start_error;   /* what PID 1 said instead of starting it */
+        char *start_error;   /* what prevented it, in words */
+        bool start_done;     /* PID 1 says that it has started it */
+        bool said_hello;     /* its relay */
+        unsigned n_starts;
         bool resumed;        /* found when the daemon started */
 
         /* While it lives */
@@ -56,11 +59,10 @@ typedef struct JobLive {
         char *stop_job; /* object path of the stop job of PID 1 */
         bool unit_is_loaded; /* PID 1 keeps it, if it failed, until it is reset */
         Call *call; /* the one call to PID 1 under way */
-        sd_event_source *retry_source; /* the one that failed is made again */
+        sd_event_source *retry_source; /* it is made again, if it failed or nothing comes of it */
 
-        /* Calls of Wait() and Describe() without a reply */
-        sd_bus_message **waiters;
-        size_t n_waiters;
+        Waiter *waiters; /* see job-wait.c */
+        unsigned n_waiters;
 } JobLive;
 
 /* Ten thousands of them may be kept, nearly all of them settled: those are small. */
@@ -92,6 +94,8 @@ void job_resume(Job *j, bool unit_exists, bool unit_lives, pid_t main_pid);
 
 /* Answers m when the job is settled (or at once). */
 int job_add_waiter(Job *j, sd_bus_message *m);
+/* Whoever had this name on the bus has gone. */
+void waiters_forget(Manager *m, const char *sender);
 
 /* Whether it is known to be over, be it that not all is known of it yet: then there is nothing to stop. */
 bool job_has_ended(const Job *j);
@@ -104,6 +108,8 @@ void jobs_save_again(Manager *m);
 
 /* Signals of PID 1 that concern its units. */
 void job_on_systemd_job_removed(Job *j, const char *systemd_job, const char *result);
+/* A signal may have been lost: asks for what the job waits for. */
+void job_ask_again(Job *j);
 
 bool job_is_live(const Job *j);
 int job_path(uint64_t id, char **ret);
@@ -112,4 +118,5 @@ int job_unit(uint64_t id, char **ret);
 /* job-bus.c */
 int job_send_record(Job *j, sd_bus_message *m);
 void job_emit_changed(Job *j);
-void job_emit_signal(Job *j, const char *signal);
+void job_emit_new(Job *j);
+void job_emit_removed(Job *j);

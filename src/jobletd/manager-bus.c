@@ -94,11 +94,13 @@ static int take_size(Manager *m, const Request *request, uid_t owner, Place **re
 
 /* A job takes a number, a record and a workspace: where a disk takes no more, there is none. */
 static int refuse_unstored(int r, sd_bus_error *error) {
+        _cleanup_free_ char *sentence = NULL;
+
         if (r != -ENOSPC && r != -EDQUOT && r != -EROFS && r != -EIO)
                 return r;
-        return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the job cannot be accepted, since nothing can be written to %s: %s; an "
-                                 "administrator can make room there, and \"df\" and \"df -i\" tell what is full",
-                                 PKGSTATEDIR " or " PKGRUNDIR, strerror(-r));
+        if (job_files_explain(r, &sentence) < 0)
+                return -ENOMEM;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the job cannot be accepted, since %s", sentence);
 }
 
 static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message,

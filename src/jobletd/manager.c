@@ -36,16 +36,19 @@ uint64_t now_monotonic(void) {
  * last one exactly for this boot; on disk there is a ceiling, written ahead and synchronized once per
  * ID_RESERVE jobs, which is where a boot after a crash goes on. A shutdown in order lowers it to the next
  * id. */
-static int read_number(int dir_fd, const char *path, uint64_t *ret) {
+static int read_number(const char *path, uint64_t *ret) {
         _cleanup_free_ char *text = NULL;
-        char *end;
+        size_t n;
         int r;
 
-        r = file_read_at(dir_fd, path, 64, &text, NULL);
+        r = file_read_at(AT_FDCWD, path, 64, &text, NULL);
         if (r < 0)
                 return r;
-        *ret = strtoull(text, &end, 10);
-        return end > text && *end == '\n' ? 0 : -EBADMSG;
+        n = strlen(text);
+        if (n < 2 || text[n - 1] != '\n')
+                return -EBADMSG;
+        text[n - 1] = 0;
+        return job_id_parse(text, ret) < 0 ? -EBADMSG : 0;
 }
 
 static int write_number(const char *directory, const char *name, uint64_t value, bool sync) {
@@ -59,28 +62,36 @@ static int write_number(const char *directory, const char *name, uint64_t value,
         return atomic_file_write_at(fd, name, text, strlen(text), 0600, sync);
 }
 
-static int load_ids(Manager *m) {
-        uint64_t highest = m->n_jobs > 0 ? m->jobs[m->n_jobs - 1]->record->id : 0, last = 0, ceiling = 1;
-        int r;
+/* One of these files may have been damaged: numbering then goes on where certainly no job has been. */
+static void load_ids(Manager *m) {
+        uint64_t highest = m->n_jobs > 0 ? m->jobs[m->n_jobs - 1]->record->id : 0, last = 0, ceiling = 0;
+        int next_r = read_number(PKGSTATEDIR "/next-id", &ceiling), last_r = read_number(PKGRUNDIR "/last-id", &last);
+        bool odd = (next_r < 0 && next_r != -ENOENT) || (last_r < 0 && last_r != -ENOENT) ||
+                   (next_r == -ENOENT && highest > 0);
 
-        r = read_number(AT_FDCWD, PKGSTATEDIR "/next-id", &ceiling);
-        if (r < 0 && r != -ENOENT)
-                return log_error_errno(r, "Failed to read %s: %m", PKGSTATEDIR "/next-id");
-        r = read_number(AT_FDCWD, PKGRUNDIR "/last-id", &last);
-        if (r == -ENOENT)
-                last = ceiling - 1;
-        else if (r < 0)
-                return log_error_errno(r, "Failed to read %s: %m", PKGRUNDIR "/last-id");
+        if (next_r < 0)
+                ceiling = 0;
+        /* what is reserved is never further away than that */
+        if (last_r >= 0 && next_r >= 0 && (last + ID_RESERVE + 1 < ceiling || last > ceiling + ID_RESERVE)) {
+                odd = true;
+                last_r = -EBADMSG;
+        }
+        if (last_r < 0)
+                last = ceiling > 0 ? ceiling - 1 : odd ? highest + ID_RESERVE : 0;
 
         m->id_ceiling = ceiling;
         m->last_id = highest > last ? highest : last;
-        return 0;
+        if (odd)
+                log_warning("%s or %s is damaged or does not fit the records, going on with job %" PRIu64,
+                            PKGSTATEDIR "/next-id", PKGRUNDIR "/last-id", m->last_id + 1);
 }
 
 int manager_allocate_id(Manager *m, uint64_t *ret) {
         uint64_t id = m->last_id + 1;
         int r;
 
+        if (id > JOB_ID_MAX)
+                return log_error_errno(-EOVERFLOW, "There are no more numbers for jobs: %m");
         if (id >= m->id_ceiling) {
                 r = write_number(PKGSTATEDIR, "next-id", id + ID_RESERVE, /* sync= */ true);
                 if (r < 0)
@@ -206,8 +217,13 @@ static int open_state(Manager *m) {
         r = job_files_open(&m->files);
         if (r < 0)
                 return log_error_errno(r, "Failed to open the directories of jobs: %m");
+        r = atomic_files_sweep(m->records_fd);
+        if (r < 0)
+                log_warning_errno(r, "Failed to remove what is left of records that were being written, ignoring: %m");
         r = load_records(m);
-        return r < 0 ? r : load_ids(m);
+        if (r >= 0)
+                load_ids(m);
+        return r;
 }
 
 static int match_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -227,6 +243,44 @@ static int match_job_removed(sd_bus_message *message, void *userdata, sd_bus_err
         return 0;
 }
 
+/* PID 1 sends this if anybody is subscribed to it, logind is nearly everywhere. What was lost meanwhile is asked for. */
+static int match_reloading(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Manager *m = userdata;
+        int begins, r;
+
+        r = sd_bus_message_read(message, "b", &begins);
+        for (size_t i = 0; r >= 0 && !begins && i < m->n_jobs; i++)
+                if (job_is_live(m->jobs[i]))
+                        job_ask_again(m->jobs[i]);
+        return 0;
+}
+
+static int match_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        const char *name;
+
+        if (sd_bus_message_read(message, "s", &name) >= 0 && name[0] == ':')
+                waiters_forget(userdata, name);
+        return 0;
+}
+
+static int watch_bus(Manager *m) {
+        int r;
+
+        /* PID 1 sends this for the jobs that we queue ourselves, whether or not anybody is subscribed */
+        r = sd_bus_match_signal_async(m->bus, NULL, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                      "org.freedesktop.systemd1.Manager", "JobRemoved", match_job_removed, NULL, m);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(m->bus, NULL, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                              "org.freedesktop.systemd1.Manager", "Reloading", match_reloading, NULL, m);
+        /* One for all: hundreds of matches for single names would be too many for dbus-daemon */
+        if (r >= 0)
+                r = sd_bus_add_match_async(m->bus, NULL,
+                                           "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                           "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''",
+                                           match_name_lost, NULL, m);
+        return r;
+}
+
 static int connect_bus(Manager *m) {
         int r;
 
@@ -238,11 +292,9 @@ static int connect_bus(Manager *m) {
                 return log_error_errno(r, "Failed to attach the bus to the event loop: %m");
         (void) sd_bus_set_exit_on_disconnect(m->bus, true);
 
-        /* PID 1 sends this for the jobs that we queue ourselves, whether or not anybody is subscribed */
-        r = sd_bus_match_signal_async(m->bus, NULL, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                      "org.freedesktop.systemd1.Manager", "JobRemoved", match_job_removed, NULL, m);
+        r = watch_bus(m);
         if (r < 0)
-                return log_error_errno(r, "Failed to watch the jobs of systemd: %m");
+                return log_error_errno(r, "Failed to watch the signals of systemd and the bus: %m");
         r = calls_new(m->bus, &m->calls);
         if (r < 0)
                 return log_error_errno(r, "Failed to set up the calls to systemd: %m");

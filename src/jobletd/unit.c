@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "property.h"
+#include "record.h"
 #include "strv.h"
 #include "unit.h"
 
@@ -210,17 +211,6 @@ int unit_stop(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, sd_bus_m
         return r < 0 ? r : calls_add(calls, owner, m, callback, userdata, ret);
 }
 
-int unit_kill(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, int signo,
-              sd_bus_message_handler_t callback, void *userdata, Call **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "KillUnit");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "ssi", unit, "all", (int32_t) signo);
-        return r < 0 ? r : calls_add(calls, owner, m, callback, userdata, ret);
-}
-
 int unit_reset_failed(sd_bus *bus, const char *unit) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
@@ -255,11 +245,10 @@ int unit_list_jobs(sd_bus *bus, sd_bus_message **ret, sd_bus_error *error) {
 }
 
 int unit_name_to_id(const char *unit, uint64_t *ret) {
-        uint64_t id;
+        _cleanup_free_ char *number = NULL;
         int n = 0;
 
-        if (sscanf(unit, "joblet-job-%" SCNu64 ".service%n", &id, &n) != 1 || n == 0 || unit[n] != 0 || id == 0)
+        if (sscanf(unit, "joblet-job-%m[0-9].service%n", &number, &n) != 1 || n == 0 || unit[n] != 0)
                 return -EINVAL;
-        *ret = id;
-        return 0;
+        return job_id_parse(number, ret);
 }

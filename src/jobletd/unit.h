@@ -20,10 +20,6 @@ int unit_start(sd_bus *bus, Calls *calls, const Plan *plan, int stdin_fd, sd_bus
 int unit_stop(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, sd_bus_message_handler_t callback,
               void *userdata, Call **ret);
 
-/* Sends a signal to all processes of the unit but the relay, which passes SIGTERM on by ending in order. */
-int unit_kill(sd_bus *bus, Calls *calls, uid_t owner, const char *unit, int signo,
-              sd_bus_message_handler_t callback, void *userdata, Call **ret);
-
 /* Makes PID 1 forget a failed unit; nobody waits for it. */
 int unit_reset_failed(sd_bus *bus, const char *unit);
 

@@ -10,6 +10,8 @@
 #include "atomic-file.h"
 #include "cleanup.h"
 
+#define TEMPORARY_PREFIX ".#"
+
 static int write_all(int fd, const char *data, size_t size) {
         while (size > 0) {
                 ssize_t n = write(fd, data, size);
@@ -45,12 +47,36 @@ static int write_temporary(int dir_fd, const char *name, const char *data, size_
         return 0;
 }
 
+int atomic_files_sweep(int dir_fd) {
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *e;
+        int fd, n = 0;
+
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        d = fdopendir(fd);
+        if (!d) {
+                int r = -errno;
+
+                (void) safe_close(fd);
+                return r;
+        }
+        while ((e = readdir(d)))
+                if (strncmp(e->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0) {
+                        if (unlinkat(dir_fd, e->d_name, 0) < 0)
+                                return -errno;
+                        n++;
+                }
+        return n;
+}
+
 int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
                          int sync) {
         _cleanup_free_ char *temporary = NULL;
         int r;
 
-        if (asprintf(&temporary, ".#%s", name) < 0)
+        if (asprintf(&temporary, TEMPORARY_PREFIX "%s", name) < 0)
                 return -ENOMEM;
 
         r = write_temporary(dir_fd, temporary, data, size, mode, sync);

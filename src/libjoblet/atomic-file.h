@@ -12,6 +12,10 @@
  * then the old file is untouched. */
 int atomic_file_write_at(int dir_fd, const char *name, const char *data, size_t size, mode_t mode, int sync);
 
+/* Removes the temporary files that writers which were killed have left below dir_fd. Returns how many, or a negative
+ * errno. */
+int atomic_files_sweep(int dir_fd);
+
 /* Reads a regular file of at most size_max bytes as a string; links are not followed. Returns 0, -ENOENT,
  * -EFBIG, -EBADMSG if it holds a NUL, or another negative errno. */
 int file_read_at(int dir_fd, const char *name, size_t size_max, char **ret, size_t *ret_size);

@@ -446,6 +446,15 @@ int record_parse(const char *text, bool whole, Record **ret) {
         return 0;
 }
 
+int job_id_parse(const char *s, uint64_t *ret) {
+        uint64_t id;
+
+        if (s[0] == '0' || parse_number(s, JOB_ID_MAX, &id) < 0)
+                return -EINVAL;
+        *ret = id;
+        return 0;
+}
+
 static int file_name(uint64_t id, char **ret) {
         return asprintf(ret, "%" PRIu64, id) < 0 ? -ENOMEM : 0;
 }

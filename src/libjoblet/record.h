@@ -48,6 +48,12 @@ static inline bool job_state_is_final(JobState s) {
         return s >= JOB_COMPLETED;
 }
 
+/* Fits into a user's name, and into numbers of JSON. */
+#define JOB_ID_MAX UINT64_C(999999999999999)
+
+/* The number of a job in its one spelling. Returns 0 or -EINVAL. */
+int job_id_parse(const char *s, uint64_t *ret);
+
 #define RECORD_COMMAND_MAX (128U * 1024U) /* bytes of a command that are kept */
 #define RECORD_WORDS_MAX (32U * 1024U)    /* and words of it */
 #define RECORD_BRIEF_COMMAND_MAX 200U     /* and that lists show */

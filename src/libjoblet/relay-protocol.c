@@ -131,7 +131,7 @@ static const struct {
         { "stdin", offsetof(RelayGo, stdin_fd) },       { "stdout", offsetof(RelayGo, stdout_fd) },
         { "stderr", offsetof(RelayGo, stderr_fd) },     { "control", offsetof(RelayGo, control_fd) },
         { "upload", offsetof(RelayGo, upload_fd) },     { "download", offsetof(RelayGo, download_fd) },
-        { "command", offsetof(RelayGo, command_fd) },   { "outcome", offsetof(RelayGo, outcome_fd) },
+        { "command", offsetof(RelayGo, command_fd) },   { "outcome", offsetof(RelayGo, outcome_fd) },   { "listen", offsetof(RelayGo, listen_fd) },
 };
 
 static int* go_fd(const RelayGo *go, size_t i) {

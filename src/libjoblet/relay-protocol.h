@@ -11,7 +11,8 @@
  *   both   -> relay    "signal N"              sent to the command's process group; once the command has ended, it ends the
  *                                              download
  *
- * Whoever closes its end has gone; the relay works on without it. */
+ * Whoever closes its end has gone; the relay works on without it. A daemon that was started again connects to the
+ * socket that the relay has got with "go", and is told first what was said last. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +59,7 @@ typedef struct RelayGo {
         int upload_fd, download_fd;         /* tar streams */
         int command_fd;                     /* what is executed, see launch.h */
         int outcome_fd;                     /* file that the outcome is written to, see RelayOutcome */
+        int listen_fd;                      /* socket at which a later daemon calls */
         char *workdir;                      /* where the command starts, absolute in the job */
         char **download;                    /* paths in the job: patterns, see job-pattern.h */
         uint64_t stop_usec;                 /* from SIGTERM to SIGKILL, when the unit is stopped */
@@ -70,7 +72,8 @@ typedef struct RelayGo {
         (RelayGo) {                                                                                          \
                 .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .control_fd = -EBADF,          \
                 .upload_fd = -EBADF, .download_fd = -EBADF, .command_fd = -EBADF, .outcome_fd = -EBADF,      \
-                .upload_max = UINT64_MAX, .abandon_usec = UINT64_MAX, .stop_usec = 10 * USEC_PER_SEC,        \
+                .listen_fd = -EBADF, .upload_max = UINT64_MAX, .abandon_usec = UINT64_MAX,                   \
+                .stop_usec = 10 * USEC_PER_SEC,                                                              \
         }
 
 /* Entries in the stream of a download that are no files, TRANSFER_PROBLEMS "/INDEX": a line for each that is not in it as

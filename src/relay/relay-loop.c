@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "clock.h"
@@ -111,6 +112,7 @@ enum {
         POLL_SIGNALS,
         POLL_DAEMON,
         POLL_CONTROL,
+        POLL_LISTEN,
         POLL_OTHERS,
 };
 
@@ -118,6 +120,22 @@ static void prepare_common(const Relay *r, struct pollfd *fds) {
         fds[POLL_SIGNALS] = (struct pollfd) { .fd = r->signal_fd, .events = POLLIN };
         fds[POLL_DAEMON] = (struct pollfd) { .fd = r->daemon_fd, .events = POLLIN };
         fds[POLL_CONTROL] = (struct pollfd) { .fd = r->go.control_fd, .events = POLLIN };
+        fds[POLL_LISTEN] = (struct pollfd) { .fd = r->go.listen_fd, .events = POLLIN };
+}
+
+/* Another daemon takes the place of the one that was there. */
+static void accept_daemon(Relay *r) {
+        int fd = accept4(r->go.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0) {
+                if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                        r->go.listen_fd = safe_close(r->go.listen_fd);
+                return;
+        }
+        safe_close(r->daemon_fd);
+        r->daemon_fd = fd;
+        if (r->said)
+                (void) relay_send(r->daemon_fd, r->said);
 }
 
 static void handle_common(Relay *r, const struct pollfd *fds) {
@@ -125,6 +143,8 @@ static void handle_common(Relay *r, const struct pollfd *fds) {
                 relay_handle_packets(r, &r->daemon_fd);
         if (fds[POLL_CONTROL].revents)
                 relay_handle_packets(r, &r->go.control_fd);
+        if (fds[POLL_LISTEN].revents)
+                accept_daemon(r);
         if (fds[POLL_SIGNALS].revents)
                 relay_handle_signals(r);
 }

@@ -129,11 +129,13 @@ static int wait_for_go(Relay *r) {
         }
 }
 
-static void notify(const Relay *r, const RelayNotice *notice) {
-        _cleanup_free_ char *packet = NULL;
+static void notify(Relay *r, const RelayNotice *notice) {
+        char *packet;
 
         if (relay_notice_format(notice, &packet) < 0)
                 return;
+        free(r->said);
+        r->said = packet;
         if (r->daemon_fd >= 0)
                 (void) relay_send(r->daemon_fd, packet);
         if (r->go.control_fd >= 0)
@@ -280,6 +282,7 @@ static void relay_done(Relay *r) {
         relay_go_done(&r->go);
         safe_close(r->signal_fd);
         safe_close(r->work_fd);
+        free(r->said);
 }
 
 int main(void) {

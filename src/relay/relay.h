@@ -13,6 +13,7 @@
 
 typedef struct Relay {
         int daemon_fd; /* -EBADF once the daemon has gone */
+        char *said;    /* the last packet that told of the command, or NULL */
         int signal_fd;
         int work_fd; /* the job's own directory */
         RelayGo go;  /* control_fd is closed once the client has gone; streams own its stdout_fd and stderr_fd */
