@@ -31,22 +31,26 @@ static int open_directory(const char *path, mode_t mode) {
 }
 
 int job_files_open(JobFiles *f) {
-        *f = (JobFiles) { -EBADF, -EBADF, -EBADF };
+        _cleanup_close_ int run_fd = -EBADF;
 
-        if (mkdir(PKGRUNDIR, 0755) < 0 && errno != EEXIST)
-                return -errno;
+        *f = (JobFiles) { -EBADF, -EBADF, -EBADF, JOB_ETC_NULL };
+
+        run_fd = open_directory(PKGRUNDIR, 0755);
+        if (run_fd < 0)
+                return run_fd;
         f->run_fd = open_directory(PKGRUNDIR "/jobs", 0700);
         f->work_fd = open_directory(PKGSTATEDIR "/work", 0700);
         f->outcomes_fd = open_directory(PKGSTATEDIR "/outcomes", 0700);
         if (f->run_fd < 0 || f->work_fd < 0 || f->outcomes_fd < 0)
                 return f->run_fd < 0 ? f->run_fd : f->work_fd < 0 ? f->work_fd : f->outcomes_fd;
-        return 0;
+        return job_etc_open(&f->etc, "/etc", run_fd);
 }
 
 void job_files_close(JobFiles *f) {
         f->run_fd = safe_close(f->run_fd);
         f->work_fd = safe_close(f->work_fd);
         f->outcomes_fd = safe_close(f->outcomes_fd);
+        job_etc_close(&f->etc);
 }
 
 static int directory_name(uint64_t id, char **ret) {

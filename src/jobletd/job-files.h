@@ -9,12 +9,14 @@
 #include <systemd/sd-event.h>
 #include <sys/types.h>
 
+#include "job-etc.h"
 #include "plan.h"
 
 typedef struct JobFiles {
         int run_fd;      /* /run/joblet/jobs */
         int work_fd;     /* /var/lib/joblet/work */
         int outcomes_fd; /* /var/lib/joblet/outcomes */
+        JobEtc etc;      /* /run/joblet/etc */
 } JobFiles;
 
 /* Creates and opens the directories. */

@@ -55,6 +55,8 @@ static int make_plan(Manager *m, const Request *request, PlanSubject subject, Pl
                 if (r < 0)
                         return sentence ? sd_bus_error_set(error, ERROR_INVALID_RUNTIME, sentence) : r;
         }
+        job_etc_refresh(&m->files.etc);
+        m->policy.etc_directories = m->files.etc.directories;
         r = plan_new(request, runtime, &m->policy, subject, ret, &sentence);
         if (r == -EOPNOTSUPP)
                 return sd_bus_error_set(error, ERROR_UNSUPPORTED, sentence);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "strv.h"
 
 static int add(Plan *p, PlanMountKind kind, const char *source, const char *target, const char *options,
                bool optional) {
@@ -53,14 +54,14 @@ static const FixedMount common_mounts[] = {
         { PLAN_TMPFS, NULL, "/dev/shm", "mode=1777,nosuid,nodev" },
 };
 
-/* With the host's /usr go the files of /etc that its programs do not work without. */
+/* The /etc of all jobs: what its programs do not work without, without what says who uses the host (job-etc.h). */
+#define ETC_OF_JOBS PKGRUNDIR "/etc"
+
+/* With the host's /usr goes what belongs to it in /etc. */
 static const FixedMount host_base_mounts[] = {
         { PLAN_BIND_READ_ONLY, "/usr", "/usr", NULL },
         { PLAN_TMPFS, NULL, "/usr/local", "mode=0755,ro" },
-        { PLAN_BIND_READ_ONLY, "-/etc/alternatives", "/etc/alternatives", NULL },
-        { PLAN_BIND_READ_ONLY, "-/etc/ld.so.cache", "/etc/ld.so.cache", NULL },
-        { PLAN_BIND_READ_ONLY, "-/etc/localtime", "/etc/localtime", NULL },
-        { PLAN_BIND_READ_ONLY, "-/etc/ssl", "/etc/ssl", NULL },
+        { PLAN_BIND_READ_ONLY, ETC_OF_JOBS, "/etc", NULL },
 };
 
 /* On the host's network the job finds hosts as the host does. */
@@ -79,6 +80,23 @@ static int add_fixed(Plan *p, const FixedMount *table, size_t n) {
                         return r;
         }
         return 0;
+}
+
+static int add_host_base(Plan *p, const Policy *policy) {
+        int r;
+
+        r = add_fixed(p, host_base_mounts, ELEMENTSOF(host_base_mounts));
+        STRV_FOREACH(name, policy->etc_directories) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "/etc/%s", *name) < 0) {
+                        path = NULL;
+                        return -ENOMEM;
+                }
+                if (r >= 0)
+                        r = add(p, PLAN_BIND_READ_ONLY, path, path, NULL, true);
+        }
+        return r;
 }
 
 static int add_manifest_mount(Plan *p, const Runtime *runtime, const ManifestMount *m) {
@@ -140,7 +158,7 @@ static int add_runtime(Plan *p, const Runtime *runtime) {
         return r;
 }
 
-/* Where passwd and group of the skeleton's /etc point to: one mount for both. A runtime's own root has
+/* Where passwd and group of the /etc of jobs point to: one mount for both. A runtime's own root has
  * files instead. */
 #define USER_IN_JOB "/run/joblet/user"
 /* The same without the job's user, whom nobody knows before it runs. */
@@ -205,7 +223,7 @@ int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
                 p->root = strdup(policy->root);
                 if (!p->root)
                         return -ENOMEM;
-                r = add_fixed(p, host_base_mounts, ELEMENTSOF(host_base_mounts));
+                r = add_host_base(p, policy);
                 if (r < 0)
                         return r;
         }
@@ -213,6 +231,8 @@ int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
         r = add_fixed(p, common_mounts, ELEMENTSOF(common_mounts));
         if (r >= 0 && p->network == NETWORK_HOST)
                 r = add_fixed(p, host_network_mounts, ELEMENTSOF(host_network_mounts));
+        else if (r >= 0 && self && runtime->root_has_hosts) /* with its own host name */
+                r = add(p, PLAN_BIND_READ_ONLY, ETC_OF_JOBS "/hosts", "/etc/hosts", NULL, false);
         if (r >= 0)
                 r = add_cgroup(p);
         if (r >= 0)

@@ -24,6 +24,7 @@ typedef struct Policy {
         bool accept_unenforced_limits;        /* run a job all the same where it cannot */
         uint64_t stop_timeout_usec;           /* between SIGTERM and SIGKILL */
         const char *root;                     /* the skeleton of a job's root */
+        char *const *etc_directories;         /* names of those in the host's /etc that jobs see */
         const char *relay;                    /* the relay's path on the host, or NULL: the command is run directly */
 } Policy;
 

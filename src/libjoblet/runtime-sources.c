@@ -67,7 +67,7 @@ static int check_source(const Runtime *r, int dir_fd, const char *directory, con
         return 0;
 }
 
-static int check_own_root(const Runtime *r, int dir_fd, char **reterr_message) {
+static int check_own_root(Runtime *r, int dir_fd, char **reterr_message) {
         struct stat st;
         int k;
 
@@ -81,10 +81,11 @@ static int check_own_root(const Runtime *r, int dir_fd, char **reterr_message) {
                                    "%s/runtime.yml: base: %s/root is no directory, put the root "
                                    "itself there",
                                    r->path, r->path);
+        r->root_has_hosts = fstatat(dir_fd, "root/etc/hosts", &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st.st_mode);
         return 0;
 }
 
-int runtime_check_sources(const Runtime *r, char **reterr_message) {
+int runtime_check_sources(Runtime *r, char **reterr_message) {
         _cleanup_close_ int dir_fd = -EBADF;
         char directory[PATH_MAX];
         int k;

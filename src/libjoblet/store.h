@@ -18,6 +18,7 @@ typedef struct Runtime {
         char *key;          /* see runtime_name_normalize() */
         char *path;         /* absolute path of the runtime's directory */
         Manifest *manifest; /* NULL if it is broken, then problem says why */
+        bool root_has_hosts; /* its own root has an /etc/hosts: see runtime_check_sources() */
         char *problem;
         uint64_t size;      /* bytes of its files, UINT64_MAX if not known: see store_runtime_size() */
         char *digest;       /* SHA-256 of its manifest.sha256 in hexadecimal, or NULL if it carries none; in a listing
@@ -61,7 +62,7 @@ int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_mess
 /* Whether everything that the runtime mounts is there and lies in its own directory, wherever links lead:
  * systemd follows them, as root. To be asked before a job uses the runtime. Returns 0, or -ENOENT, -EXDEV,
  * -ENOTDIR or another negative errno with a message that names the source. */
-int runtime_check_sources(const Runtime *r, char **reterr_message);
+int runtime_check_sources(Runtime *r, char **reterr_message);
 
 /* Bytes of all files below the runtime's directory, walked once and then kept beside the runtime in
  * /var/lib/joblet/sizes/ (best effort), keyed by path and the identity and change time of runtime.yml and

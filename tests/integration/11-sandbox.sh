@@ -27,13 +27,46 @@ test_files_of_the_host_are_absent() {
 }
 
 test_etc_holds_what_programs_need() {
-        local etc
+        local etc name
 
-        etc=$(rnx run sh -c 'ls /etc')
-        assert_eq "$(comm -13 <(printf '%s\n' alternatives group hosts ld.so.cache localtime nsswitch.conf passwd resolv.conf ssl) <(echo "$etc"))" ''
+        etc=$(rnx run ls /etc)
+        for name in group hostname hosts ld.so.cache mtab nsswitch.conf os-release passwd resolv.conf ssl \
+                    $(in_machine sh -c 'cd /etc && ls -d localtime mime.types protocols services timezone 2>/dev/null'); do
+                grep -qxF "$name" <<<"$etc" || fail "no /etc/$name in $etc"
+        done
+        # and nothing that tells of the host's people, secrets or identity
+        assert_no_match "$etc" '(^|[[:space:]])(shadow|gshadow|subuid|machine-id|fstab|ssh|sudoers|cron\.d|joblet|systemd|profile|environment)([[:space:]]|$)'
         assert_eq "$(rnx run sh -c 'id -un; id -gn; getent passwd "$(id -u)" | cut -d: -f1,6; getent hosts localhost >/dev/null && echo found')" \
                   $'joblet-u1000\njoblet-u1000\njoblet-u1000:/work\nfound'
         assert_no_match "$(rnx run cat /etc/passwd)" alice
+        assert_exit 2 rnx run 'echo x >/etc/services'
+        if in_machine test -e /etc/services; then # netbase is optional
+                assert_eq "$(rnx run python3 -c 'import socket; print(socket.getservbyname("https"), socket.getprotobyname("udp"))')" '443 17'
+        fi
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run sh -c '. /etc/os-release && echo $ID; readlink /etc/localtime; date +%Z')" \
+                  "$(in_machine sh -c '. /etc/os-release && echo $ID; readlink /etc/localtime; date +%Z')"
+}
+
+test_own_host_name_resolves() {
+        # shellcheck disable=SC2016
+        assert_eq "$(rnx run 'hostname -i; getent hosts "$(hostname)" | cut -d" " -f1')" $'127.0.1.1\n127.0.1.1'
+        assert_eq "$(rnx run python3 -c 'import socket; s = socket.create_server((socket.gethostname(), 0)); print(socket.create_connection(s.getsockname()).getpeername()[0])')" 127.0.1.1
+        assert_eq "$(as_user root rnx run --network=host hostname)" "$(in_machine hostname)"
+}
+
+# What changes on the host while jobletd runs is seen by the next job.
+test_etc_follows_the_host() {
+        local name
+
+        name=$(in_machine hostname)
+        in_machine sh -c 'touch /etc/services; cp -p /etc/services /etc/services.kept; echo "jobletest 4242/tcp" >>/etc/services; mkdir /etc/java-test && echo setting >/etc/java-test/file
+                cp -P /etc/localtime /etc/localtime.kept; ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime; hostname joblet-renamed'
+        output=$(rnx run 'getent services jobletest; cat /etc/java-test/file; date +%Z; hostname -i; hostname') || :
+        in_machine sh -c "mv /etc/services.kept /etc/services; mv /etc/localtime.kept /etc/localtime; rm -r /etc/java-test; hostname $name"
+        assert_eq "$(tr -s ' ' <<<"$output")" $'jobletest 4242/tcp\nsetting\nJST\n127.0.1.1\njoblet-renamed'
+        assert_exit 2 rnx run ls /etc/java-test
+        assert_eq "$(rnx run hostname)" "$name"
 }
 
 test_usr_is_read_only() {

@@ -201,6 +201,12 @@ static void test_mounts_of_the_host(void **state) {
                      "/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42.service");
         assert_mount("/work", PLAN_BIND_WRITABLE, plan->workspace);
         assert_mount("/usr/lib/joblet/runtimes", PLAN_INACCESSIBLE, NULL);
+        assert_non_null(strstr(find_mount("/etc")->source, "joblet/etc"));
+        assert_null(find_mount("/etc/ssl"));
+        policy.etc_directories = (char *[]) { (char*) "ssl", (char*) "java-21-openjdk", NULL };
+        make(42, false);
+        assert_mount("/etc/ssl", PLAN_BIND_READ_ONLY, "/etc/ssl");
+        assert_mount("/etc/java-21-openjdk", PLAN_BIND_READ_ONLY, "/etc/java-21-openjdk");
         assert_true(find_mount("/etc/ssl")->optional);
         assert_null(find_mount("/etc/resolv.conf"));
         assert_null(find_mount("/opt"));
@@ -211,7 +217,7 @@ static void test_mounts_of_the_host(void **state) {
 
                 assert_true(m->kind != PLAN_BIND_WRITABLE || strcmp(m->target, "/work") == 0);
                 if (m->kind == PLAN_BIND_READ_ONLY)
-                        assert_true(strncmp(m->source, "/usr", 4) == 0 || strncmp(m->source, "/etc/", 5) == 0 ||
+                        assert_true(strncmp(m->source, "/usr", 4) == 0 || strncmp(m->source, "/etc/", 5) == 0 || strcmp(m->target, "/etc") == 0 ||
                                     strstr(m->source, "/jobs/42/") || strncmp(m->source, "/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42", 60) == 0);
         }
 
@@ -255,7 +261,11 @@ static void test_root_of_a_runtime(void **state) {
         make(42, true);
         assert_string_equal(plan->root, "/opt/joblet/runtimes/python/python-3.11-ml/root");
         assert_null(find_mount("/usr"));
-        assert_null(find_mount("/etc/ssl"));
+        assert_null(find_mount("/etc"));
+        assert_null(find_mount("/etc/hosts"));
+        runtime.root_has_hosts = true;
+        make(42, true);
+        assert_non_null(strstr(find_mount("/etc/hosts")->source, "joblet/etc/hosts"));
         assert_mount("/work", PLAN_BIND_WRITABLE, plan->workspace);
         assert_mount(plan->relay, PLAN_BIND_READ_ONLY, policy.relay); /* it does not come with /usr */
 }
