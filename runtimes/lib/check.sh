@@ -37,11 +37,9 @@ check_sources() {
         done <"$work/suites"
 }
 
-check_all() {
+check_space_all() {
         check_space "$(dirname "$work")" "$space" "the build" "; set TMPDIR to a directory on a larger disk"
         check_space "$install_root" "$((space / 2))" "the runtime"
         check_space "$arg_output" "$((space / 3))" "the package" "; name another directory with --output"
         if [[ " $parts " == *" cpython_source "* ]]; then source_check; fi
-        check_sources
-        say "$name can be built"
 }

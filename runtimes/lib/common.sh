@@ -48,6 +48,7 @@ host_check() {
         for tool in $host_tools; do need "${tool%%:*}" "${tool#*:}"; done
 }
 
+# The work directory, and where downloads are kept; both are written to by confined() only.
 work_open() {
         work=$(mktemp -d "${TMPDIR:-/var/tmp}/joblet-build-$name.XXXXXXXX")
         trap 'rm -rf -- "$work"' EXIT
@@ -59,10 +60,32 @@ work_open() {
         else
                 cache=$work/cache
         fi
-        mkdir -p "$cache/debs" "$cache/wheels"
-        # What a build's own programs may write goes below the work directory as well.
-        mkdir -p "$work/tmp" "$work/home"
-        export TMPDIR=$work/tmp
+        tree=$work/tree/$language/$name
+}
+
+# work_enter DIR: the same in the second process. What programs of the build write to their home goes below it, too.
+work_enter() {
+        work=$1 cache=$arg_cache user_home=$HOME
+        tree=$work/tree/$language/$name
+        mkdir -p "$cache/debs" "$cache/wheels" "$work/tmp" "$work/home"
+        export TMPDIR=$work/tmp HOME=$work/home
+        cd "$work" || die "Cannot enter $work."
+}
+
+# confined [OPTION...]: the second process, where nothing but the work directory and the cache can be written to.
+confined() {
+        local options=(--write "$work" --read "$here") own=() file
+        mkdir -p "$cache"
+        options+=(--write "$cache")
+        if [[ -n $arg_source ]]; then
+                file=$(readlink -e "$arg_source") || die "There is no file $arg_source."
+                options+=(--read "$file")
+                own+=(--source "$file")
+        fi
+        for file in ~/.npmrc ~/.m2/settings.xml "${PIP_CERT-}" "${SSL_CERT_FILE-}" "${NODE_EXTRA_CA_CERTS-}"; do
+                [[ ! -f $file ]] || options+=(--read "$file")
+        done
+        "$here/lib/confine" "${options[@]}" "$@" "$here/build" "${args[@]}" "${own[@]}" --cache "$cache" --stage="$work" || exit 1
 }
 
 # Sets output. The default lies in a directory where everyone may make names: never follow a link, never use another's directory.

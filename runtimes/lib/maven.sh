@@ -26,7 +26,7 @@ maven_run() {
 # What the lock is made of and, with a lock, where its files come from: a repository in $work/m2.
 maven_fetch_all() {
         say "Fetching Maven and its plugins"
-        [[ ! -f ~/.m2/settings.xml ]] || install -D -m 0600 ~/.m2/settings.xml "$work/home/.m2/settings.xml"
+        [[ ! -f "$user_home"/.m2/settings.xml ]] || install -D -m 0600 "$user_home"/.m2/settings.xml "$work/home/.m2/settings.xml"
         mkdir -p "$work/maven-project"
         cp -r "$here/lib/maven/." "$work/maven-project/"
         (

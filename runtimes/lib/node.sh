@@ -17,8 +17,8 @@ lock_node() {
 # Debian's npm; the lock names no server, so that npm asks the one that it is set up for.
 npm_run() {
         local settings=()
-        [[ ! -e ~/.npmrc ]] || settings=(--userconfig "$work/npmrc")
-        [[ ! -e ~/.npmrc ]] || cp ~/.npmrc "$work/npmrc"
+        [[ ! -e "$user_home"/.npmrc ]] || settings=(--userconfig "$work/npmrc")
+        [[ ! -e "$user_home"/.npmrc ]] || cp "$user_home"/.npmrc "$work/npmrc"
         NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt} \
                 tools npm "$@" --ignore-scripts --no-bin-links --no-audit --no-fund --cache "$work/npm-cache" \
                 --omit-lockfile-registry-resolved --loglevel error "${settings[@]}" >&2

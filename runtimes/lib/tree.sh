@@ -46,10 +46,13 @@ manifest_write() {
         )
 }
 
-tree_pack() {
-        local package=$output/$name-runtime.zip
+tree_zip() {
         say "Packing $name-runtime.zip"
         (cd "$work/tree" && find "$language" | sort | zip -q -X -y -@ "$work/package.zip")
+}
+
+tree_pack() {
+        local package=$output/$name-runtime.zip
         cp "$work/package.zip" "$output/.$name-runtime.zip.$$"
         chmod 0644 "$output/.$name-runtime.zip.$$"
         mv -f "$output/.$name-runtime.zip.$$" "$package"
