@@ -12,5 +12,11 @@ int job_bus_register(Manager *m);
 int runtime_bus_register(Manager *m);
 int runtime_manage_bus_register(Manager *m);
 
-/* /org/joblet/runtime/NAME for a runtime, escaped. */
-int runtime_path(const char *name, char **ret);
+/* /org/joblet/runtime/ID for a runtime, escaped. */
+int runtime_path(const char *id, char **ret);
+/* A runtime has come, and one has gone: said after it is so. */
+void runtime_emit_added(Manager *m, const char *id);
+void runtime_emit_removed(Manager *m, const char *id);
+/* What of the runtime run would refuse on this host, here and now, becomes its problem. Returns 0 or -ENOMEM. */
+int runtime_judge(Manager *m, Runtime *runtime);
+void runtime_view_drop(Manager *m);

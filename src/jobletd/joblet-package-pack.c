@@ -10,9 +10,12 @@
 #include "text.h"
 #include "tree-manifest.h"
 
+#define TEMPORARY_PREFIX ".rnx-pack-" /* rnx makes such files where it cannot make one without a name */
+
 typedef struct Pack {
         int dir_fd;
         const FileTree *tree;
+        const Inodes *except;
         PackOptions options;
         char *language, *name; /* what the options point to, where it was found out */
 } Pack;
@@ -37,17 +40,6 @@ static int64_t package_time(const FileTree *t) {
         return manifest && manifest->mtime > 0 && manifest->mtime < INT32_MAX ? manifest->mtime : 315532800; /* 1980, when zip begins */
 }
 
-/* The links of a package are checked when it is installed, so here, too: better now than then. */
-static int check_links(const Pack *p, const Manifest *m, char **reterr_message) {
-        const PackagePlan plan = {
-                .language = (char*) p->options.language,
-                .name = (char*) p->options.name,
-                .tree = (FileTree*) p->tree,
-        };
-
-        return package_plan_check_links(&plan, m->base == RUNTIME_BASE_SELF, reterr_message);
-}
-
 /* Whoever packs a tree that is not what it was should know. */
 static int compare_digests(const Pack *p, char **reterr_message) {
         _cleanup_free_ char *old = NULL, *new = NULL;
@@ -66,6 +58,34 @@ static int compare_digests(const Pack *p, char **reterr_message) {
         return 0;
 }
 
+static bool is_own_output(const FileItem *item, void *userdata) {
+        const Inodes *except = userdata;
+        const char *slash = strrchr(item->path, '/');
+
+        if (item->type != FILE_REGULAR)
+                return false;
+        for (size_t i = 0; i < except->n; i++)
+                if (except->inodes[i] == item->inode)
+                        return true;
+        return strncmp(slash ? slash + 1 : item->path, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0;
+}
+
+/* The tree without the package itself, which may be written into it, and lie there from the last time. */
+static int scan_tree(const Pack *p, FileTree **ret, char **reterr_message) {
+        Inodes except = *p->except;
+        struct stat output, directory;
+        int r;
+
+        if (fstat(STDOUT_FILENO, &output) < 0 || fstat(p->dir_fd, &directory) < 0)
+                return -errno;
+        if (output.st_dev == directory.st_dev && except.n < ELEMENTSOF(except.inodes))
+                except.inodes[except.n++] = output.st_ino;
+        r = file_tree_scan(p->dir_fd, ret, reterr_message);
+        if (r >= 0)
+                file_tree_leave_out(*ret, is_own_output, &except);
+        return r;
+}
+
 /* Compressing is the work of one process; the other tells how far it is. */
 static int pack_alone(void *userdata, unsigned worker, char **reterr_message) {
         const Pack *p = userdata;
@@ -73,7 +93,8 @@ static int pack_alone(void *userdata, unsigned worker, char **reterr_message) {
         return worker == 0 ? package_pack(p->dir_fd, p->tree, &p->options, STDOUT_FILENO, reterr_message) : 0;
 }
 
-/* The language is the directory above if the name begins with it, else what the name begins with. */
+/* The language is what runtime.yml says, else the directory above if the name begins with it, else what the name begins
+ * with. */
 static int choose_names(const char *directory, const Manifest *m, Pack *p) {
         PackOptions *o = &p->options;
         _cleanup_free_ char *real = realpath(directory, NULL);
@@ -86,7 +107,11 @@ static int choose_names(const char *directory, const Manifest *m, Pack *p) {
                 if (!p->name)
                         return -ENOMEM;
         }
-        if (strcmp(o->language, "-") == 0) {
+        if (strcmp(o->language, "-") == 0 && m->language) {
+                o->language = p->language = strdup(m->language);
+                if (!p->language)
+                        return -ENOMEM;
+        } else if (strcmp(o->language, "-") == 0) {
                 name = o->name;
                 slash = real ? strrchr(real, '/') : NULL;
                 if (slash) {
@@ -120,12 +145,13 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
         if (r < 0)
                 return message_set(reterr_message, r, "'%s/%s' cannot be language and name of a runtime",
                                    p->options.language, p->options.name);
-        r = file_tree_scan(dir_fd, &t, reterr_message);
+        r = scan_tree(p, &t, reterr_message);
         if (r < 0)
                 return r;
         p->tree = t;
         p->options.time = package_time(t);
-        r = check_links(p, m, reterr_message);
+        /* What installing would refuse: better now than then. */
+        r = package_check_tree(t, p->options.language, p->options.name, m->base == RUNTIME_BASE_SELF, reterr_message);
         if (r >= 0)
                 r = hash_in_parallel(t, dir_fd, reterr_message);
         if (r >= 0)
@@ -135,8 +161,9 @@ static int pack(const char *directory, Pack *p, int progress_fd, char **reterr_m
         return r;
 }
 
-int verb_pack(const char *directory, const char *language, const char *name, bool store, int progress_fd) {
-        _cleanup_(pack_done) Pack p = { .options = { .language = language,
+int verb_pack(const char *directory, const char *language, const char *name, bool store, const Inodes *except, int progress_fd) {
+        _cleanup_(pack_done) Pack p = { .except = except,
+                   .options = { .language = language,
                                 .name = name,
                                 .store = store,
                                 .done = share_memory(sizeof(uint64_t)) } };

@@ -7,7 +7,8 @@
  *      joblet-package verify DIR                                prints "ok", then a line for each difference
  *      joblet-package sync DIR                                  writes the names in a directory to the disk
  *      joblet-package remove DIR NAME...                        removes trees below DIR
- *      joblet-package pack DIR LANGUAGE NAME [--store] [--progress]    the package is standard output (a file), results go to stderr
+ *      joblet-package pack DIR LANGUAGE NAME [--store] [--progress] [--except=INODE]...
+ *                                                               the package is standard output (a file), results go to stderr
  *
  * --progress: lines "DONE TOTAL", in bytes, on descriptor 3. */
 
@@ -173,12 +174,28 @@ static const char* take_option(char **words, const char *name) {
         return NULL;
 }
 
+/* Files of the tree that are not packed. */
+static int take_inodes(char **words, Inodes *ret) {
+        const char *value;
+
+        while ((value = take_option(words, "--except"))) {
+                if (ret->n == ELEMENTSOF(ret->inodes))
+                        return -E2BIG;
+                ret->inodes[ret->n++] = strtoull(value, NULL, 10);
+        }
+        return 0;
+}
+
 int main(int argc, char *argv[]) {
         const char *runtimes = take_option(argv, "--runtimes"), *progress = take_option(argv, "--progress");
         bool store = take_option(argv, "--store");
-        int progress_fd = progress ? 3 : -EBADF, n = (int) strv_length(argv), r;
+        int progress_fd = progress ? 3 : -EBADF, n, r;
+        Inodes except = {};
 
-        r = set_up();
+        r = take_inodes(argv, &except);
+        n = (int) strv_length(argv);
+        if (r >= 0)
+                r = set_up();
         if (r < 0)
                 return package_result(stdout, r, NULL);
         if (n == 2 && strcmp(argv[1], "install") == 0)
@@ -190,7 +207,7 @@ int main(int argc, char *argv[]) {
         if (n >= 4 && strcmp(argv[1], "remove") == 0)
                 return verb_remove(argv[2], argv + 3);
         if (n == 5 && strcmp(argv[1], "pack") == 0)
-                return verb_pack(argv[2], argv[3], argv[4], store, progress_fd);
+                return verb_pack(argv[2], argv[3], argv[4], store, &except, progress_fd);
         fprintf(stderr, "joblet-package is started by jobletd and rnx; see rnx(1)\n");
         return 2;
 }

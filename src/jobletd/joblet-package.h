@@ -16,7 +16,13 @@ bool was_stopped(void);
 int package_result(FILE *f, int error, const char *message);
 
 int verb_install(const char *runtimes, int progress_fd);
-int verb_pack(const char *directory, const char *language, const char *name, bool store, int progress_fd);
+/* Files, on the file system of the tree, that are not packed: what the package is going to be, under whatever name. */
+typedef struct Inodes {
+        uint64_t inodes[8];
+        size_t n;
+} Inodes;
+
+int verb_pack(const char *directory, const char *language, const char *name, bool store, const Inodes *except, int progress_fd);
 
 /* Reads manifest.sha256 below dir_fd. */
 int read_digests(int dir_fd, char **ret, size_t *ret_size);

@@ -325,7 +325,7 @@ static int method_get_runtime(sd_bus_message *message, void *userdata, sd_bus_er
                 return r < 0 ? r : 1;
         r = resolve(m, name, &runtime, error);
         if (r >= 0)
-                r = runtime_path(runtime->name, &path);
+                r = runtime_path(runtime->id, &path);
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
 }
 

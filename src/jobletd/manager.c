@@ -376,7 +376,7 @@ Manager* manager_free(Manager *m) {
         share_free(m->live);
         authority_free(m->authority);
         sd_bus_flush_close_unref(m->bus);
-        runtime_free(m->current_runtime);
+        runtime_view_drop(m);
         store_free(m->store);
         policy_done(&m->policy);
         job_files_close(&m->files);

@@ -47,7 +47,7 @@ typedef struct Manager {
         uint64_t last_id;
         uint64_t id_ceiling;  /* what /var/lib/joblet/next-id says */
 
-        Runtime *current_runtime; /* the object of the call being handled, see runtime-bus.c */
+        struct RuntimeView *runtime_view; /* what the call being handled sees of runtimes, see runtime-bus.c */
 } Manager;
 
 /* Opens everything that needs no bus, then the bus; loads the records. */

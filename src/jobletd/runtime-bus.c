@@ -10,49 +10,164 @@
 
 #define RUNTIME_PREFIX "/org/joblet/runtime"
 
-int runtime_path(const char *name, char **ret) {
-        return sd_bus_path_encode(RUNTIME_PREFIX, name, ret);
+/* One call sees one state of the store, and has it read once: GetManagedObjects asks for each object and each interface. */
+typedef struct RuntimeView {
+        sd_bus_message *call; /* whose view it is, a reference; NULL for that of one object */
+        Runtime **runtimes;
+        size_t n;
+        size_t next;          /* where the next one is looked for first: they are asked for in their order */
+        sd_event_source *end; /* drops it when the call has been answered */
+} RuntimeView;
+
+int runtime_path(const char *id, char **ret) {
+        return sd_bus_path_encode(RUNTIME_PREFIX, id, ret);
 }
 
-/* The object of a call: found anew for it, and freed with the slot that holds it, after the reply. */
+void runtime_view_drop(Manager *m) {
+        RuntimeView *v = m->runtime_view;
+
+        m->runtime_view = NULL;
+        if (!v)
+                return;
+        sd_event_source_disable_unref(v->end);
+        sd_bus_message_unref(v->call);
+        runtime_free_array(v->runtimes, v->n);
+        free(v);
+}
+
+static int on_view_end(sd_event_source *source, void *userdata) {
+        runtime_view_drop(userdata);
+        return 0;
+}
+
+static int view_new(Manager *m, RuntimeView **ret) {
+        int r;
+
+        runtime_view_drop(m);
+        m->runtime_view = calloc(1, sizeof(RuntimeView));
+        if (!m->runtime_view)
+                return -ENOMEM;
+        r = sd_event_add_defer(m->event, &m->runtime_view->end, on_view_end, m);
+        if (r < 0)
+                return r;
+        *ret = m->runtime_view;
+        return 0;
+}
+
+int runtime_judge(Manager *m, Runtime *runtime) {
+        int r;
+
+        if (runtime->problem)
+                return 0;
+        r = runtime_check_sources(runtime, &runtime->problem);
+        if (r >= 0)
+                r = plan_check_runtime(runtime, &m->policy, &runtime->problem);
+        return r == -ENOMEM ? r : 0;
+}
+
+static Runtime* view_find(RuntimeView *v, const char *id) {
+        for (size_t i = 0; i < v->n; i++) {
+                Runtime *runtime = v->runtimes[(v->next + i) % v->n];
+
+                if (strcmp(runtime->id, id) != 0)
+                        continue;
+                v->next = (v->next + i) % v->n; /* it is asked for again, for the next interface */
+                return runtime;
+        }
+        return NULL;
+}
+
+/* By its id; any other spelling is understood, too. */
+static int find_alone(Manager *m, const char *name, Runtime **ret) {
+        _cleanup_(runtime_freep) Runtime *runtime = NULL;
+        RuntimeView *v;
+        int r;
+
+        r = store_find_id(m->store, name, &runtime);
+        if (r == -ENOENT)
+                r = store_find(m->store, name, &runtime, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : -ENOENT;
+        r = runtime_judge(m, runtime);
+        if (r >= 0)
+                r = view_new(m, &v);
+        if (r < 0)
+                return r;
+        v->runtimes = calloc(1, sizeof(Runtime*));
+        if (!v->runtimes)
+                return -ENOMEM;
+        v->n = 1;
+        *ret = v->runtimes[0] = TAKE_PTR(runtime);
+        return 0;
+}
+
+/* The object of a call. */
 static int find_runtime(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                         sd_bus_error *error) {
+        sd_bus_message *call = sd_bus_get_current_message(bus);
         _cleanup_free_ char *name = NULL;
+        Runtime *runtime = NULL;
         Manager *m = userdata;
+        int r;
 
         if (sd_bus_path_decode(path, RUNTIME_PREFIX, &name) <= 0)
                 return 0;
-        runtime_free(m->current_runtime);
-        m->current_runtime = NULL;
-        if (store_find(m->store, name, &m->current_runtime, NULL) < 0)
-                return 0;
-        *ret = m->current_runtime;
-        return 1;
+        if (call && m->runtime_view && m->runtime_view->call == call)
+                runtime = view_find(m->runtime_view, name);
+        else {
+                r = find_alone(m, name, &runtime);
+                if (r < 0)
+                        return r == -ENOENT ? 0 : r;
+        }
+        *ret = runtime;
+        return !!runtime;
 }
 
 static int enumerate_runtimes(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
                               sd_bus_error *error) {
+        sd_bus_message *call = sd_bus_get_current_message(bus);
         _cleanup_strv_free_ char **paths = NULL;
-        Runtime **runtimes = NULL;
         Manager *m = userdata;
-        size_t n = 0;
+        RuntimeView *v;
         int r;
 
         if (strcmp(prefix, "/org/joblet") != 0 && strcmp(prefix, RUNTIME_PREFIX) != 0)
                 return 0;
-        r = store_enumerate(m->store, &runtimes, &n);
-        for (size_t i = 0; r >= 0 && i < n; i++) {
+        r = view_new(m, &v);
+        if (r >= 0)
+                r = store_enumerate(m->store, &v->runtimes, &v->n);
+        if (r < 0)
+                return r;
+        v->call = call ? sd_bus_message_ref(call) : NULL;
+        for (size_t i = 0; r >= 0 && i < v->n; i++) {
                 char *path;
 
-                r = runtime_path(runtimes[i]->name, &path);
+                r = runtime_judge(m, v->runtimes[i]);
+                if (r >= 0)
+                        r = runtime_path(v->runtimes[i]->id, &path);
                 if (r >= 0)
                         r = strv_consume(&paths, path);
         }
-        runtime_free_array(runtimes, n);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(paths);
         return 0;
+}
+
+void runtime_emit_added(Manager *m, const char *id) {
+        _cleanup_free_ char *path = NULL;
+
+        if (runtime_path(id, &path) >= 0)
+                (void) sd_bus_emit_object_added(m->bus, path);
+}
+
+/* sd_bus_emit_object_removed() wants the object to be there still. */
+void runtime_emit_removed(Manager *m, const char *id) {
+        _cleanup_free_ char *path = NULL;
+
+        if (runtime_path(id, &path) >= 0)
+                (void) sd_bus_emit_interfaces_removed(m->bus, path, "org.freedesktop.DBus.Peer", "org.freedesktop.DBus.Introspectable",
+                                                      "org.freedesktop.DBus.Properties", "org.joblet.Runtime1", NULL);
 }
 
 static int append_string(sd_bus_message *reply, const char *s) {
@@ -96,6 +211,7 @@ static int get_strings(sd_bus *bus, const char *path, const char *interface, con
         if (!manifest)
                 return sd_bus_message_append(reply, "as", 0);
         return sd_bus_message_append_strv(reply, strcmp(property, "Packages") == 0 ? manifest->packages :
+                                          strcmp(property, "Warnings") == 0 ? manifest->warnings :
                                           strcmp(property, "Architectures") == 0 ? manifest->architectures : manifest->environment);
 }
 
@@ -140,6 +256,7 @@ static const sd_bus_vtable runtime_vtable[] = {
         STRING_PROPERTY("Path"),
         STRING_PROPERTY("Digest"),
         STRING_PROPERTY("Problem"),
+        SD_BUS_PROPERTY("Warnings", "as", get_strings, 0, 0),
         SD_BUS_PROPERTY("Size", "t", get_size, 0, 0),
         STRING_PROPERTY("MinMemory"),
         STRING_PROPERTY("RecommendedMemory"),

@@ -19,14 +19,26 @@
 
 static bool sweep_wanted; /* trees that were replaced wait for jobs to end */
 
-unsigned runtime_count_jobs(const Manager *m, const char *display_name, uint64_t id_max, char **ret_list) {
+/* Two languages may have one name: a record has what tells them apart, if it is not from before. Without memory nobody
+ * knows, and yes is the answer that breaks nothing. */
+static bool record_uses(const Record *r, const char *language, const char *name) {
+        _cleanup_free_ char *called = NULL;
+
+        if (!r->runtime)
+                return false;
+        if (r->runtime_id)
+                return runtime_name_id(language, name, &called) < 0 || strcmp(r->runtime_id, called) == 0;
+        return runtime_name_display(language, name, &called) < 0 || strcmp(r->runtime, called) == 0;
+}
+
+unsigned runtime_count_jobs(const Manager *m, const char *language, const char *name, uint64_t id_max, char **ret_list) {
         _cleanup_strv_free_ char **ids = NULL;
         unsigned n = 0;
 
         for (size_t i = 0; i < m->n_jobs && m->jobs[i]->record->id <= id_max; i++) {
                 const Job *j = m->jobs[i];
 
-                if (!job_is_live(j) || !j->record->runtime || strcmp(j->record->runtime, display_name) != 0)
+                if (!job_is_live(j) || !record_uses(j->record, language, name))
                         continue;
                 if (n++ < LISTED_MAX)
                         (void) strv_extendf(&ids, "%" PRIu64, j->record->id);
@@ -38,12 +50,11 @@ unsigned runtime_count_jobs(const Manager *m, const char *display_name, uint64_t
         return n;
 }
 
-bool runtime_is_starting(const Manager *m, const char *display_name) {
+bool runtime_is_starting(const Manager *m, const char *language, const char *name) {
         for (size_t i = m->n_jobs; i > 0 && share_held(m->live) > 0; i--) {
                 const Job *j = m->jobs[i - 1];
 
-                if ((j->phase == JOB_WAITING || j->phase == JOB_STARTING) && j->record->runtime &&
-                    strcmp(j->record->runtime, display_name) == 0)
+                if ((j->phase == JOB_WAITING || j->phase == JOB_STARTING) && record_uses(j->record, language, name))
                         return true;
         }
         return false;
@@ -141,14 +152,6 @@ static const char* leftover_kind(const char *entry, const char *kind) {
         return found;
 }
 
-/* Whether jobs up to id_max run in the runtime of that name, or nobody knows. */
-static bool is_used(const Manager *m, const char *language, const char *name, uint64_t id_max) {
-        _cleanup_free_ char *display = NULL;
-
-        return runtime_name_display(language, name, &display) < 0 ||
-               runtime_count_jobs(m, display, id_max, NULL) > 0;
-}
-
 /* Sets *ret to whether an entry of the directory fd may go. */
 static int check_leftover(Manager *m, int fd, const char *language, const char *entry, bool unfinished,
                           bool *ret) {
@@ -167,7 +170,7 @@ static int check_leftover(Manager *m, int fd, const char *language, const char *
         name = strndup(entry + 2, (size_t) (end - entry - 2));
         if (!name)
                 return -ENOMEM;
-        *ret = !is_used(m, language, name, id_max);
+        *ret = runtime_count_jobs(m, language, name, id_max, NULL) == 0;
         if (*ret)
                 return 0;
         sweep_wanted = true;

@@ -15,10 +15,10 @@
 
 /* Running jobs of the runtime, up to the given id; *ret_list becomes "42, 43" for a message, with at most
  * ten. */
-unsigned runtime_count_jobs(const Manager *m, const char *display_name, uint64_t id_max, char **ret_list);
+unsigned runtime_count_jobs(const Manager *m, const char *language, const char *name, uint64_t id_max, char **ret_list);
 
 /* Whether a job of the runtime is just being started, so that its mounts may not be complete yet. */
-bool runtime_is_starting(const Manager *m, const char *display_name);
+bool runtime_is_starting(const Manager *m, const char *language, const char *name);
 
 /* Puts what was unpacked into its place, and what was there aside. Returns 0 or a negative errno with
  * nothing changed. */

@@ -25,7 +25,7 @@ static int append_runtime(sd_bus_message *reply, const Runtime *runtime) {
         const Manifest *manifest = runtime->manifest;
         int r;
 
-        r = runtime_path(runtime->name, &path);
+        r = runtime_path(runtime->id, &path);
         if (r < 0)
                 return r;
         return sd_bus_message_append(reply, "(osssstss)", path, runtime->name, runtime->display_name,
@@ -34,15 +34,18 @@ static int append_runtime(sd_bus_message *reply, const Runtime *runtime) {
                                      manifest ? manifest->description : "", runtime->problem ?: "");
 }
 
-static int send_list(sd_bus_message *call, Runtime *const *runtimes, size_t n) {
+static int send_list(Manager *m, sd_bus_message *call, Runtime *const *runtimes, size_t n) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(osssstss)");
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                r = append_runtime(reply, runtimes[i]);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                r = runtime_judge(m, runtimes[i]);
+                if (r >= 0)
+                        r = append_runtime(reply, runtimes[i]);
+        }
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_message_send(reply);
@@ -56,7 +59,7 @@ static void on_sizes_for_list(Manager *m, void *userdata) {
 
         r = store_enumerate(m->store, &runtimes, &n);
         if (r >= 0)
-                r = send_list(call, runtimes, n);
+                r = send_list(m, call, runtimes, n);
         runtime_free_array(runtimes, n);
         if (r < 0)
                 (void) sd_bus_reply_method_errno(call, r, NULL);
@@ -81,7 +84,7 @@ static int method_list_runtimes(sd_bus_message *message, void *userdata, sd_bus_
                 sd_bus_message_ref(message); /* given back by on_sizes_for_list() */
                 r = 1;
         } else
-                r = send_list(message, runtimes, n);
+                r = send_list(m, message, runtimes, n);
         runtime_free_array(runtimes, n);
         return r;
 }
@@ -103,7 +106,7 @@ static int refuse_busy(int r, sd_bus_error *error) {
 typedef struct Placing {
         Manager *manager; /* not a reference */
         sd_bus_message *call;
-        char *language, *name, *staging, *display_name;
+        char *language, *name, *staging, *id, *display_name;
         unsigned n_tries;
         sd_event_source *timer;
 } Placing;
@@ -119,6 +122,7 @@ static Placing* placing_free(Placing *p) {
         free(p->language);
         free(p->name);
         free(p->staging);
+        free(p->id);
         free(p->display_name);
         free(p);
         return NULL;
@@ -127,12 +131,18 @@ DEFINE_CLEANUP(Placing*, placing_free);
 
 static void on_sizes_for_install(Manager *m, void *userdata) {
         _cleanup_(placing_freep) Placing *p = userdata;
+        _cleanup_(runtime_freep) Runtime *runtime = NULL;
         _cleanup_free_ char *path = NULL;
+        int r;
 
-        if (runtime_path(p->name, &path) < 0)
-                return;
-        (void) sd_bus_emit_object_added(m->bus, path);
-        (void) sd_bus_reply_method_return(p->call, "so", p->display_name, path);
+        runtime_emit_added(m, p->id);
+        r = runtime_path(p->id, &path);
+        if (r < 0)
+                (void) sd_bus_reply_method_errno(p->call, r, NULL);
+        else
+                /* As it is listed, which only the store knows */
+                (void) sd_bus_reply_method_return(p->call, "so", store_find_id(m->store, p->id, &runtime) >= 0 ?
+                                                  runtime->display_name : p->display_name, path);
 }
 
 /* Something failed, perhaps without cleaning up: whatever is unfinished while nothing is under way is
@@ -146,7 +156,6 @@ static void sweep_if_idle(Manager *m) {
  * go only now: until here a power failure could have brought it back. */
 static void on_name_synced(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
         _cleanup_(placing_freep) Placing *p = userdata;
-        _cleanup_free_ char *path = NULL;
 
         runtimes_sweep(m, /* unfinished= */ false);
         if (error < 0) {
@@ -154,8 +163,7 @@ static void on_name_synced(Manager *m, sd_bus_message *call, int error, const ch
                 (void) sd_bus_reply_method_errorf(p->call, SD_BUS_ERROR_FAILED, "runtime %s is in its place, but that could not be written to the "
                                                   "disk, and a power failure may undo it: %s; install it again", p->display_name,
                                                   *text ? text : strerror(-error));
-                if (runtime_path(p->name, &path) >= 0)
-                        (void) sd_bus_emit_object_added(m->bus, path);
+                runtime_emit_added(m, p->id);
                 return;
         }
         log_info("Installed runtime %s in " RUNTIMES_PATH "/%s/%s", p->display_name, p->language, p->name);
@@ -192,7 +200,7 @@ static void place(Placing *p) {
         Manager *m = p->manager;
         int r;
 
-        if (runtime_is_starting(m, p->display_name) && ++p->n_tries < PLACE_TRIES_MAX) {
+        if (runtime_is_starting(m, p->language, p->name) && ++p->n_tries < PLACE_TRIES_MAX) {
                 p->timer = sd_event_source_disable_unref(p->timer);
                 if (sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, PLACE_RETRY_USEC, 0,
                                                on_placing_time, p) >= 0)
@@ -228,7 +236,8 @@ static int placing_new(Manager *m, sd_bus_message *call, const char *text, Placi
             !runtime_name_is_valid(p->language) || !runtime_name_is_valid(p->name) ||
             strchr(p->staging, '/'))
                 return -EPROTO;
-        if (runtime_name_display(p->language, p->name, &p->display_name) < 0)
+        if (runtime_name_display(p->language, p->name, &p->display_name) < 0 ||
+            runtime_name_id(p->language, p->name, &p->id) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(p);
         return 0;
@@ -313,7 +322,7 @@ static int check_removable(Manager *m, const Runtime *runtime, sd_bus_error *err
         if (strncmp(runtime->path, RUNTIMES_PATH "/", strlen(RUNTIMES_PATH "/")) != 0)
                 return sd_bus_error_setf(error, ERROR_UNSUPPORTED, "runtime %s was not installed by rnx, it lies in %s; remove it as it came "
                                          "there", runtime->display_name, runtime->path);
-        n = runtime_count_jobs(m, runtime->display_name, UINT64_MAX, &jobs);
+        n = runtime_count_jobs(m, runtime->language, runtime->name, UINT64_MAX, &jobs);
         if (n > 0)
                 return sd_bus_error_setf(error, ERROR_RUNTIME_IN_USE, "runtime %s is in use by %s %s; wait for %s to end or stop %s: rnx stop %s",
                                          runtime->display_name, n == 1 ? "job" : "jobs", jobs ?: "", n == 1 ? "it" : "them", n == 1 ? "it" : "them",
@@ -321,8 +330,17 @@ static int check_removable(Manager *m, const Runtime *runtime, sd_bus_error *err
         return 0;
 }
 
+/* It is gone; unless one of the same name was hidden by it, which is seen from now on. */
+static void announce_removal(Manager *m, const char *id) {
+        _cleanup_(runtime_freep) Runtime *hidden = NULL;
+
+        runtime_emit_removed(m, id);
+        if (store_find_id(m->store, id, &hidden) >= 0)
+                runtime_emit_added(m, id);
+}
+
 static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_free_ char *removed = NULL, *directory = NULL, *path = NULL, *language = NULL;
+        _cleanup_free_ char *removed = NULL, *directory = NULL, *language = NULL;
         _cleanup_(runtime_freep) Runtime *runtime = NULL;
         Manager *m = userdata;
         const char *name;
@@ -338,8 +356,6 @@ static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus
         r = find(m, name, &runtime, error);
         if (r >= 0)
                 r = check_removable(m, runtime, error);
-        if (r >= 0)
-                r = runtime_path(runtime->name, &path);
         if (r < 0)
                 return r;
         language = strdup(runtime->language);
@@ -348,12 +364,12 @@ static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus
         if (operation_count() >= OPERATIONS_MAX)
                 return refuse_busy(-EBUSY, error);
 
-        (void) sd_bus_emit_object_removed(m->bus, path);
         r = runtime_take_away(m, language, runtime->name, &removed);
         if (r < 0)
                 return sd_bus_error_set_errnof(error, r, "runtime %s cannot be removed: %s",
                                                runtime->display_name, strerror(-r));
         log_info("Removed runtime %s", runtime->display_name);
+        announce_removal(m, runtime->id);
         r = operation_start(m, &(OperationStart) {
                 .words = (char *const []) { (char*) "remove", directory, removed, NULL },
                 .input_fd = -EBADF,

@@ -60,6 +60,24 @@ int file_tree_add(FileTree *t, FileItem item) {
         return 0;
 }
 
+void file_tree_leave_out(FileTree *t, bool (*leave_out)(const FileItem *item, void *userdata), void *userdata) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < t->n_items; i++) {
+                FileItem *item = t->items + i;
+
+                if (!leave_out(item, userdata)) {
+                        t->items[n++] = *item;
+                        continue;
+                }
+                if (item->type == FILE_REGULAR)
+                        t->size -= item->size;
+                item_done(item);
+        }
+        t->n_items = n;
+        file_tree_sort(t); /* a directory may have become empty */
+}
+
 /* The end of a path sorts before '/', and that before all else. */
 static int rank(char c) {
         return c == 0 ? 0 : c == '/' ? 1 : (unsigned char) c + 1;
@@ -144,6 +162,7 @@ static int walk_one(const Walk *w, int dir_fd, const char *directory, const char
         item.mode = st.st_mode & 07777;
         item.size = item.type == FILE_REGULAR ? (uint64_t) st.st_size : 0;
         item.mtime = st.st_mtim.tv_sec;
+        item.inode = st.st_ino;
         item.path = strdup(path);
         r = item.path ? 0 : -ENOMEM;
         if (r >= 0 && item.type == FILE_LINK)

@@ -31,6 +31,9 @@ typedef struct FileItem {
         char *digest;   /* SHA-256 of a regular file in hexadecimal, or NULL if not known */
         bool empty;     /* of a directory: nothing is in it; filled in by file_tree_sort() */
 
+        /* On a disk only */
+        uint64_t inode;
+
         /* In a package only */
         uint64_t index; /* of its entry, UINT64_MAX for a directory that has none */
         uint64_t packed_size;
@@ -43,9 +46,9 @@ typedef struct FileTree {
 } FileTree;
 
 #define FILE_TREE_ITEMS_MAX 500000U
-#define FILE_TREE_DEPTH_MAX 64U
-#define FILE_TREE_PATH_MAX 1024U
-#define FILE_TREE_TARGET_MAX 1024U
+#define FILE_TREE_DEPTH_MAX 64
+#define FILE_TREE_PATH_MAX 1024
+#define FILE_TREE_TARGET_MAX 1024
 
 #define MANIFEST_DIGESTS_NAME "manifest.sha256"
 
@@ -58,6 +61,9 @@ int file_tree_add(FileTree *t, FileItem item);
 
 /* Sorts: a directory comes right before what is in it. */
 void file_tree_sort(FileTree *t);
+
+/* Drops the items of which leave_out says true. */
+void file_tree_leave_out(FileTree *t, bool (*leave_out)(const FileItem *item, void *userdata), void *userdata);
 
 /* The order of sorted trees. */
 int file_path_compare(const char *a, const char *b);

@@ -23,16 +23,24 @@ static const YamlLimits manifest_limits = {
         .scalar = MANIFEST_SCALAR_MAX,
 };
 
-static int check_name(Check *c, const YamlNode *node, void *userdata) {
+static int check_runtime_name(Check *c, const YamlNode *node, char **ret, const char *example) {
         int r;
 
-        r = check_word(c, node, RUNTIME_NAME_MAX, &c->manifest->name);
+        r = check_word(c, node, RUNTIME_NAME_MAX, ret);
         if (r < 0)
                 return r;
-        if (!runtime_name_is_valid(c->manifest->name))
+        if (!runtime_name_is_valid(*ret))
                 return check_refuse(c, node, "must be letters, digits, '.', '_', '+' and '-' and begin with a letter or "
-                                    "digit, as in python-3.11-ml");
+                                    "digit, as in %s", example);
         return 0;
+}
+
+static int check_name(Check *c, const YamlNode *node, void *userdata) {
+        return check_runtime_name(c, node, &c->manifest->name, "python-3.11-ml");
+}
+
+static int check_language(Check *c, const YamlNode *node, void *userdata) {
+        return check_runtime_name(c, node, &c->manifest->language, "python");
 }
 
 static int check_version(Check *c, const YamlNode *node, void *userdata) {
@@ -195,6 +203,7 @@ static int check_packages(Check *c, const YamlNode *node, void *userdata) {
 static int check_root(Check *c, const YamlNode *root) {
         static const Key keys[] = {
                 { "name",            check_name            },
+                { "language",        check_language        },
                 { "type",            check_runtime_type    },
                 { "base",            check_base            },
                 { "version",         check_version         },

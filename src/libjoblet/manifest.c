@@ -45,6 +45,7 @@ Manifest* manifest_free(Manifest *m) {
                 manifest_mount_done(m->mounts + i);
         free(m->mounts);
         free(m->name);
+        free(m->language);
         free(m->version);
         free(m->description);
         strv_free(m->environment);

@@ -32,6 +32,7 @@ typedef struct ManifestMount {
 
 typedef struct Manifest {
         char *name;
+        char *language; /* or NULL: what lies in /opt/joblet/runtimes has it from its directory */
         RuntimeType type;
         RuntimeBase base;
         char *version;

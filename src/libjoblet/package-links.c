@@ -100,25 +100,26 @@ static int follow(Follow *f, const char *target) {
         return 0;
 }
 
-static int check_link(const PackagePlan *p, const FileItem *item, bool own_root, char **reterr) {
-        _cleanup_free_ char *path = NULL, *target = NULL;
-        const char *rule, *slash;
+const char* package_link_problem(const PackagePlan *p, const FileItem *item, bool own_root) {
         Follow f = { .plan = p, .base = own_root && is_in_own_root(item->path) ? OWN_ROOT : NULL };
+        const char *slash;
         int r;
 
-        if (!text_is_line(item->target)) {
-                r = -EINVAL;
-                rule = "has control characters or is not UTF-8";
-        } else {
-                slash = strrchr(item->path, '/');
-                if (slash)
-                        memcpy(f.path, item->path, (size_t) (slash - item->path));
-                r = follow(&f, item->target);
-                rule = r == -EXDEV ? "leaves the runtime" : r == -ELOOP ? "leads in a circle" : "is too long";
-        }
-        if (r >= 0)
-                return 0;
+        if (!text_is_line(item->target))
+                return "has control characters or is not UTF-8";
+        slash = strrchr(item->path, '/');
+        if (slash)
+                memcpy(f.path, item->path, (size_t) (slash - item->path));
+        r = follow(&f, item->target);
+        return r >= 0 ? NULL : r == -EXDEV ? "leaves the runtime" : r == -ELOOP ? "leads in a circle" : "is too long";
+}
 
+static int check_link(const PackagePlan *p, const FileItem *item, bool own_root, char **reterr) {
+        _cleanup_free_ char *path = NULL, *target = NULL;
+        const char *rule = package_link_problem(p, item, own_root);
+
+        if (!rule)
+                return 0;
         path = text_for_message(item->path, SHOWN_MAX);
         target = text_for_message(item->target, SHOWN_MAX);
         if (!path || !target)

@@ -241,20 +241,6 @@ static int add_top(Packer *p) {
         return r;
 }
 
-static int check_items(const FileTree *t, char **reterr_message) {
-        for (size_t i = 0; i < t->n_items; i++) {
-                const FileItem *item = t->items + i;
-
-                if (item->type == FILE_SPECIAL)
-                        return package_failed(reterr_message, -EINVAL, item->path,
-                                              "a special file cannot be packed, remove it");
-                if (item->mode & (S_ISUID | S_ISGID) && item->type == FILE_REGULAR)
-                        return package_failed(reterr_message, -EINVAL, item->path,
-                                              "it has the setuid or setgid bit, remove that: chmod ug-s");
-        }
-        return 0;
-}
-
 static int message_from_zip_error(char **reterr_message, zip_error_t *error) {
         return message_set(reterr_message, -EIO, "the package cannot be written: %s",
                            zip_error_strerror(error));
@@ -291,7 +277,7 @@ int package_pack(int dir_fd, const FileTree *t, const PackOptions *options, int 
         Packer p = { .dir_fd = dir_fd, .options = options };
         int r;
 
-        r = check_items(t, reterr_message);
+        r = package_check_items(t, reterr_message);
         if (r >= 0)
                 r = tree_manifest_format(t, &p.digests, &p.digests_size, reterr_message);
         if (r >= 0)

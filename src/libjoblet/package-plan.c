@@ -10,7 +10,7 @@
 #include "runtime-name.h"
 #include "text.h"
 
-#define COMPONENT_MAX 255U
+#define COMPONENT_MAX 255
 #define SHOWN_MAX 200U
 
 const PackageLimits package_limits_default = {
@@ -53,44 +53,43 @@ static int refuse_size(char **reterr, const char *what, uint64_t size, uint64_t 
         return message_set(reterr, -E2BIG, "package refused: %s %s, more than the %s that are allowed", what, a, b);
 }
 
-/* The rules of names. Sets *ret_depth to the number of components. */
-static int check_name(const char *name, size_t *ret_depth, char **reterr) {
-        size_t size = strlen(name);
+#define TEXT_OF(number) #number
+#define NUMBER_TEXT(number) TEXT_OF(number)
+
+/* The rules of names: NULL, or the one that is broken. Sets *ret_depth to the number of components. */
+static const char* name_problem(const char *name, size_t *ret_depth) {
         size_t depth = 0;
 
-        if (size == 0)
-                return refuse(reterr, -EINVAL, name, "it has no name");
-        if (size > FILE_TREE_PATH_MAX)
-                return refuse(reterr, -EINVAL, name, "its name is longer than %u bytes", FILE_TREE_PATH_MAX);
+        if (!*name)
+                return "it has no name";
+        if (strlen(name) > FILE_TREE_PATH_MAX)
+                return "its name is longer than " NUMBER_TEXT(FILE_TREE_PATH_MAX) " bytes";
         if (*name == '/')
-                return refuse(reterr, -EINVAL, name, "its name is an absolute path");
+                return "its name is an absolute path";
         if (strchr(name, '\\'))
-                return refuse(reterr, -EINVAL, name, "its name has a backslash");
+                return "its name has a backslash";
         if (!text_is_line(name))
-                return refuse(reterr, -EINVAL, name, "its name has control characters or is not UTF-8");
+                return "its name has control characters or is not UTF-8";
 
         for (const char *p = name; *p;) {
                 size_t n = strcspn(p, "/");
 
                 if (n == 0)
-                        return refuse(reterr, -EINVAL, name, "its name has an empty component");
+                        return "its name has an empty component";
                 if (n == 1 && *p == '.')
-                        return refuse(reterr, -EINVAL, name, "its name has '.' as a component");
+                        return "its name has '.' as a component";
                 if (n == 2 && strncmp(p, "..", n) == 0)
-                        return refuse(reterr, -EINVAL, name,
-                                      "its name has '..', which could lead out of the runtime");
+                        return "its name has '..', which could lead out of the runtime";
                 if (n > COMPONENT_MAX)
-                        return refuse(reterr, -EINVAL, name, "its name has a component longer than %u bytes",
-                                      COMPONENT_MAX);
+                        return "its name has a component longer than " NUMBER_TEXT(COMPONENT_MAX) " bytes";
                 depth++;
                 p += n;
                 p += *p == '/';
         }
         if (depth > FILE_TREE_DEPTH_MAX)
-                return refuse(reterr, -EINVAL, name, "it lies more than %u directories deep",
-                              FILE_TREE_DEPTH_MAX);
+                return "it lies more than " NUMBER_TEXT(FILE_TREE_DEPTH_MAX) " directories deep";
         *ret_depth = depth;
-        return 0;
+        return NULL;
 }
 
 /* What kind of file it is: of that, nothing but files, directories and links. */
@@ -157,11 +156,10 @@ static int add_entry(PackagePlan *p, const PackageEntry *e, const PackageLimits 
         bool slash = size > 0 && e->name[size - 1] == '/';
         const char *path = e->name;
         FileItem item = { .index = e->index, .size = e->size, .packed_size = e->packed_size, .mtime = e->mtime };
+        const char *problem = name_problem(e->name, &depth);
         int r;
 
-        r = check_name(e->name, &depth, reterr);
-        if (r >= 0)
-                r = check_type(e, slash, &item.type, reterr);
+        r = problem ? refuse(reterr, -EINVAL, e->name, "%s", problem) : check_type(e, slash, &item.type, reterr);
         if (r >= 0)
                 r = check_top(p, e->name, e->name + strcspn(e->name, "/"), depth, slash, reterr);
         if (r < 0)
@@ -292,4 +290,94 @@ int package_plan_new(const PackageEntry *entries, size_t n, uint64_t package_siz
                                    "no runtime");
         *ret = TAKE_PTR(p);
         return 0;
+}
+
+static int name_in_package(const char *language, const char *name, const FileItem *item, char **ret) {
+        if (asprintf(ret, "%s/%s/%s%s", language, name, item->path, item->type == FILE_DIRECTORY ? "/" : "") < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+int package_item_problem(const char *language, const char *name, const FileItem *item, const char **ret) {
+        _cleanup_free_ char *path = NULL;
+        size_t depth;
+        int r;
+
+        r = name_in_package(language, name, item, &path);
+        if (r < 0)
+                return r;
+        *ret = item->type == FILE_SPECIAL ? "a special file, which a package cannot hold" :
+                item->size > package_limits_default.file_size ? "it is larger than a package can hold" :
+                item->type == FILE_LINK && (!*item->target || strlen(item->target) > FILE_TREE_TARGET_MAX) ?
+                "the target of the link is too long" : name_problem(path, &depth);
+        return 0;
+}
+
+int package_check_items(const FileTree *t, char **reterr_message) {
+        for (size_t i = 0; i < t->n_items; i++) {
+                const FileItem *item = t->items + i;
+                const char *rule = item->type == FILE_SPECIAL ? "a special file cannot be packed, remove it" :
+                        item->type == FILE_REGULAR && (item->mode & (S_ISUID | S_ISGID)) ?
+                        "it has the setuid or setgid bit, remove that: chmod ug-s" : NULL;
+                _cleanup_free_ char *shown = NULL;
+
+                if (!rule)
+                        continue;
+                shown = text_for_message(item->path, SHOWN_MAX);
+                return shown ? message_set(reterr_message, -EINVAL, "%s: %s", shown, rule) : -ENOMEM;
+        }
+        return 0;
+}
+
+static void free_entries(PackageEntry *entries, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                free((char*) entries[i].name);
+        free(entries);
+}
+
+/* The entries that packing would make, with sizes as if nothing were compressed. */
+static int entries_of_tree(const FileTree *t, const char *language, const char *name, PackageEntry **ret) {
+        PackageEntry *entries = calloc(t->n_items + 1, sizeof(PackageEntry));
+        static const mode_t modes[_FILE_TYPE_MAX] = {
+                [FILE_REGULAR] = S_IFREG | 0644, [FILE_DIRECTORY] = S_IFDIR | 0755, [FILE_LINK] = S_IFLNK | 0777,
+        };
+
+        if (!entries)
+                return -ENOMEM;
+        for (size_t i = 0; i < t->n_items; i++) {
+                const FileItem *item = t->items + i;
+                char *path;
+
+                if (name_in_package(language, name, item, &path) < 0) {
+                        free_entries(entries, i);
+                        return -ENOMEM;
+                }
+                entries[i] = (PackageEntry) {
+                        .name = path,
+                        .size = item->type == FILE_LINK ? strlen(item->target) : item->size,
+                        .mode = modes[item->type],
+                        .supported = true,
+                };
+                entries[i].packed_size = entries[i].size;
+        }
+        *ret = entries;
+        return 0;
+}
+
+int package_check_tree(const FileTree *t, const char *language, const char *name, bool own_root, char **reterr_message) {
+        const PackagePlan itself = { .language = (char*) language, .name = (char*) name, .tree = (FileTree*) t };
+        _cleanup_(package_plan_freep) PackagePlan *plan = NULL;
+        PackageEntry *entries;
+        int r;
+
+        r = package_check_items(t, reterr_message);
+        if (r >= 0)
+                r = entries_of_tree(t, language, name, &entries);
+        if (r < 0)
+                return r;
+        r = package_plan_new(entries, t->n_items, UINT64_MAX, &package_limits_default, &plan, reterr_message);
+        free_entries(entries, t->n_items);
+        return r < 0 ? r : package_plan_check_links(&itself, own_root, reterr_message);
 }

@@ -48,5 +48,19 @@ int package_plan_new(const PackageEntry *entries, size_t n, uint64_t package_siz
  * above. */
 int package_plan_check_links(const PackagePlan *p, bool own_root, char **reterr_message);
 
+/* Whether the target of one link of the plan breaks that rule: NULL, or the rule as the end of a sentence. */
+const char* package_link_problem(const PackagePlan *p, const FileItem *item, bool own_root);
+
+/* Whether a tree on a disk can be packed and what is packed then be installed, as far as files, names and links go: the
+ * rules above and no others. Returns as package_plan_new(). */
+int package_check_tree(const FileTree *t, const char *language, const char *name, bool own_root, char **reterr_message);
+
+/* What of these rules is said of one file of a tree by itself: sets *ret to NULL, or to the rule that is broken. Returns 0 or
+ * -ENOMEM. */
+int package_item_problem(const char *language, const char *name, const FileItem *item, const char **ret);
+
+/* What packing itself cannot do: special files, setuid bits. */
+int package_check_items(const FileTree *t, char **reterr_message);
+
 /* Where packages are installed. */
 #define RUNTIMES_PATH "/opt/joblet/runtimes"

@@ -26,9 +26,7 @@ static int format_size_pair(uint64_t a, uint64_t b, char **ret_a, char **ret_b) 
         return r < 0 ? r : size_format(b, ret_b);
 }
 
-/* Whether the runtime can run here and within the limits asked for. */
-static int check_requirements(const Request *request, const Runtime *runtime, const Policy *policy,
-                              char **reterr) {
+int plan_check_runtime(const Runtime *runtime, const Policy *policy, char **reterr) {
         _cleanup_free_ char *a = NULL, *b = NULL, *list = NULL;
         const Manifest *m = runtime->manifest;
         int r;
@@ -40,13 +38,6 @@ static int check_requirements(const Request *request, const Runtime *runtime, co
                 return message_set(reterr, -EINVAL, "runtime %s is made for %s, this host is %s; install the package built for %s",
                                    runtime->display_name, list, policy->machine, policy->machine);
         }
-        if (m->min_memory > request->memory_max) {
-                r = format_size_pair(m->min_memory, request->memory_max, &a, &b);
-                if (r < 0)
-                        return r;
-                return message_set(reterr, -EINVAL, "runtime %s needs at least %s of memory, --max-memory allows %s; raise it",
-                                   runtime->display_name, a, b);
-        }
         if (m->min_memory > policy->memory_total) {
                 r = format_size_pair(m->min_memory, policy->memory_total, &a, &b);
                 if (r < 0)
@@ -56,6 +47,23 @@ static int check_requirements(const Request *request, const Runtime *runtime, co
                                    runtime->display_name, a, b);
         }
         return 0;
+}
+
+/* Whether the runtime can run here and within the limits asked for. */
+static int check_requirements(const Request *request, const Runtime *runtime, const Policy *policy,
+                              char **reterr) {
+        _cleanup_free_ char *a = NULL, *b = NULL;
+        const Manifest *m = runtime->manifest;
+        int r;
+
+        r = plan_check_runtime(runtime, policy, reterr);
+        if (r < 0 || m->min_memory <= request->memory_max)
+                return r;
+        r = format_size_pair(m->min_memory, request->memory_max, &a, &b);
+        if (r < 0)
+                return r;
+        return message_set(reterr, -EINVAL, "runtime %s needs at least %s of memory, --max-memory allows %s; raise it",
+                           runtime->display_name, a, b);
 }
 
 static bool cpu_set_is_subset(const uint8_t *a, size_t n_a, const uint8_t *b, size_t n_b) {
@@ -124,6 +132,8 @@ static int set_names(Plan *p, const Request *request, const Runtime *runtime, co
         }
         if (runtime) {
                 r = copy_string(&p->runtime, runtime->display_name);
+                if (r >= 0)
+                        r = copy_string(&p->runtime_id, runtime->id);
                 if (r >= 0)
                         r = copy_string(&p->runtime_digest, runtime->digest);
                 if (r < 0)
@@ -253,6 +263,7 @@ Plan* plan_free(Plan *p) {
         free(p->cache_target);
         free(p->cache_assignment);
         free(p->runtime);
+        free(p->runtime_id);
         free(p->runtime_digest);
         free(p);
         return NULL;

@@ -91,6 +91,7 @@ typedef struct Plan {
         char *cache_assignment; /* PIP_CACHE_DIR=/volumes/pip-cache, or NULL if the tool is not known */
 
         char *runtime;        /* display name, or NULL */
+        char *runtime_id;     /* see runtime_name_id(), or NULL */
         char *runtime_digest; /* or NULL */
 } Plan;
 
@@ -108,5 +109,8 @@ Plan* plan_free(Plan *p);
 DEFINE_CLEANUP(Plan*, plan_free);
 
 /* The parts of plan_new(), each in a file of its own. */
+/* Whether this host has what the runtime requires. Returns 0, or -EINVAL with a sentence; -ENOMEM. */
+int plan_check_runtime(const Runtime *runtime, const Policy *policy, char **reterr);
+
 int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy);
 int plan_add_environment(Plan *p, const Request *request, const Runtime *runtime, char **reterr);

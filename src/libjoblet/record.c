@@ -48,6 +48,7 @@ static const struct {
         { "NAME",           FIELD_STRING,  offsetof(Record, name)           },
         { "COMMAND",        FIELD_STRINGS, offsetof(Record, command)        },
         { "RUNTIME",        FIELD_STRING,  offsetof(Record, runtime)        },
+        { "RUNTIME_ID",     FIELD_STRING,  offsetof(Record, runtime_id)     },
         { "RUNTIME_DIGEST", FIELD_STRING,  offsetof(Record, runtime_digest) },
         { "REQUEST_ID",     FIELD_STRING,  offsetof(Record, request_id)     },
         { "INVOCATION_ID",  FIELD_STRING,  offsetof(Record, invocation_id)  },
@@ -193,6 +194,8 @@ int record_new(const Plan *plan, const Request *request, bool attached, uint64_t
                 q = copy_string(&r->name, request->name);
         if (q >= 0)
                 q = copy_string(&r->runtime, plan->runtime);
+        if (q >= 0)
+                q = copy_string(&r->runtime_id, plan->runtime_id);
         if (q >= 0)
                 q = copy_string(&r->runtime_digest, plan->runtime_digest);
         if (q >= 0)

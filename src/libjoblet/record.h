@@ -66,6 +66,7 @@ typedef struct Record {
         char *name;          /* or NULL */
         char **command;
         char *runtime;       /* display name, or NULL */
+        char *runtime_id;    /* see runtime_name_id(); NULL in records of before */
         char *runtime_digest;
         char *request_id;    /* or NULL */
         char *invocation_id; /* 32 hexadecimal digits, NULL until systemd has given one */

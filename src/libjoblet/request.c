@@ -150,7 +150,7 @@ int request_set_runtime(Request *r, const char *spelling, char **reterr) {
         _cleanup_free_ char *key = NULL;
         int q;
 
-        q = runtime_name_normalize(spelling, &key);
+        q = runtime_name_is_full(spelling) ? 0 : runtime_name_normalize(spelling, &key);
         if (q == -EINVAL)
                 return refuse_value(reterr, "--runtime", spelling,
                                     "is not the name of a runtime; see 'rnx runtime list'");

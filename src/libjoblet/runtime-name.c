@@ -74,6 +74,33 @@ int runtime_name_display(const char *language, const char *name, char **ret) {
         return 0;
 }
 
+int runtime_name_id(const char *language, const char *name, char **ret) {
+        size_t n = strlen(language);
+
+        /* Of a language with a '-' it could be a name of the language before that, too. */
+        if (!strchr(language, '-') && strncmp(name, language, n) == 0 && name[n] == '-') {
+                *ret = strdup(name);
+                return *ret ? 0 : -ENOMEM;
+        }
+        if (asprintf(ret, "%s/%s", language, name) < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+bool runtime_name_is_full(const char *s) {
+        char language[RUNTIME_NAME_MAX + 1];
+        const char *slash = strchr(s, '/');
+        size_t n = slash ? (size_t) (slash - s) : 0;
+
+        if (n == 0 || n > RUNTIME_NAME_MAX || !runtime_name_is_valid(slash + 1))
+                return false;
+        memcpy(language, s, n);
+        language[n] = 0;
+        return runtime_name_is_valid(language);
+}
+
 unsigned runtime_name_distance(const char *a, const char *b) {
         /* One row of the table of Levenshtein, for the prefixes of b; what is beyond counts as different. */
         unsigned row[RUNTIME_NAME_MAX + 1];

@@ -23,5 +23,12 @@ int runtime_name_normalize(const char *s, char **ret);
  * bare name where it does not begin with the language. Returns 0 or -ENOMEM. */
 int runtime_name_display(const char *language, const char *name, char **ret);
 
+/* What a runtime is called where no two may be one, whatever else is installed: NAME where it begins with the language and
+ * '-', else LANGUAGE/NAME ("python-3.11-ml", "custom/my-custom-runtime"). Returns 0 or -ENOMEM. */
+int runtime_name_id(const char *language, const char *name, char **ret);
+
+/* Whether s is written LANGUAGE/NAME, which is understood wherever a runtime is named, and never ambiguous. */
+bool runtime_name_is_full(const char *s);
+
 /* How far two keys are apart (edit distance), for "did you mean". */
 unsigned runtime_name_distance(const char *a, const char *b);

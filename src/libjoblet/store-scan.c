@@ -54,7 +54,9 @@ static int runtime_new(const char *directory, const char *language, const char *
                 return -ENOMEM;
         }
 
-        k = runtime_name_display(language, name, &r->display_name);
+        k = runtime_name_id(language, name, &r->id);
+        if (k >= 0)
+                k = runtime_name_display(language, name, &r->display_name);
         if (k < 0)
                 return k;
         k = runtime_name_normalize(name, &r->key);
@@ -120,6 +122,13 @@ static int runtime_load_manifest(Runtime *r, int dir_fd, const Source *source) {
                         return k;
                 if (k < 0)
                         return r->problem ? 0 : k;
+                if (r->manifest->language && strcmp(r->manifest->language, r->language) != 0) {
+                        k = strv_extendf(&r->manifest->warnings,
+                                         "%s: language: it is '%s' but the directory above is '%s', which is what counts",
+                                         file_name, r->manifest->language, r->language);
+                        if (k < 0)
+                                return k;
+                }
                 if (strcmp(r->manifest->name, r->name) != 0) {
                         k = strv_extendf(&r->manifest->warnings,
                                          "%s: name: it is '%s' but the directory is '%s', which is "
@@ -367,6 +376,98 @@ static void scan_hide(Scan *s, size_t n_before) {
         qsort(s->runtimes, s->n_runtimes, sizeof(Runtime*), runtime_compare);
 }
 
+/* A spelling that is understood, and whose it is. */
+typedef struct Spelling {
+        char *text;
+        size_t owner;
+} Spelling;
+
+static int spelling_compare(const void *a, const void *b) {
+        return strcmp(((const Spelling*) a)->text, ((const Spelling*) b)->text);
+}
+
+/* The spellings of all runtimes of which one is as good as the other, see runtime_matches(): the bare names as they are,
+ * behind a '/', and the keys of names with and without the language. */
+static int list_spellings(const Scan *s, Spelling *ret) {
+        for (size_t i = 0; i < s->n_runtimes; i++) {
+                const Runtime *r = s->runtimes[i];
+                _cleanup_free_ char *full = NULL;
+                Spelling *of = ret + 3 * i;
+
+                of[0].owner = of[1].owner = of[2].owner = i;
+                if (asprintf(&full, "%s-%s", r->language, r->name) < 0) {
+                        full = NULL;
+                        return -ENOMEM;
+                }
+                if (asprintf(&of[0].text, "/%s", r->name) < 0) {
+                        of[0].text = NULL;
+                        return -ENOMEM;
+                }
+                of[1].text = strdup(r->key);
+                if (!of[1].text)
+                        return -ENOMEM;
+                if (runtime_name_normalize(full, &of[2].text) < 0) {
+                        of[2].text = strdup(r->key); /* too long to be one */
+                        if (!of[2].text)
+                                return -ENOMEM;
+                }
+        }
+        return 0;
+}
+
+static bool is_of_several(const Spelling *spellings, size_t n, const char *text, size_t owner) {
+        const Spelling wanted = { .text = (char*) text }, *found, *p;
+
+        found = bsearch(&wanted, spellings, n, sizeof(Spelling), spelling_compare);
+        for (p = found; p && p >= spellings && strcmp(p->text, text) == 0; p--)
+                if (p->owner != owner)
+                        return true;
+        for (p = found; p && p < spellings + n && strcmp(p->text, text) == 0; p++)
+                if (p->owner != owner)
+                        return true;
+        return false;
+}
+
+static int show_in_full(Runtime *r) {
+        _cleanup_free_ char *full = NULL;
+
+        if (asprintf(&full, "%s/%s", r->language, r->name) < 0) {
+                full = NULL;
+                return -ENOMEM;
+        }
+        free(r->display_name);
+        r->display_name = TAKE_PTR(full);
+        return 0;
+}
+
+/* What is shown can be typed: where it could mean another runtime, too, LANGUAGE/NAME is shown. */
+static int scan_tell_apart(Scan *s) {
+        size_t n = 3 * s->n_runtimes;
+        Spelling *spellings;
+        int k;
+
+        spellings = calloc(n + 1, sizeof(Spelling));
+        if (!spellings)
+                return -ENOMEM;
+        k = list_spellings(s, spellings);
+        if (k >= 0)
+                qsort(spellings, n, sizeof(Spelling), spelling_compare);
+        for (size_t i = 0; k >= 0 && i < s->n_runtimes; i++) {
+                Runtime *r = s->runtimes[i];
+                _cleanup_free_ char *bare = NULL;
+
+                if (strcmp(r->display_name, r->name) == 0 && asprintf(&bare, "/%s", r->name) < 0) {
+                        bare = NULL;
+                        k = -ENOMEM;
+                } else if (is_of_several(spellings, n, bare ?: r->key, i))
+                        k = show_in_full(r);
+        }
+        for (size_t i = 0; i < n; i++)
+                free(spellings[i].text);
+        free(spellings);
+        return k;
+}
+
 /* Prepares to read manifests, each from the cache if it is still good. */
 static int scan_prepare(Scan *s, Store *store, int facts_fd) {
         s->source = (Source) {
@@ -386,7 +487,7 @@ static int scan_all(Scan *s, char *const *search_path) {
                         return k;
                 scan_hide(s, n_before);
         }
-        return 0;
+        return scan_tell_apart(s);
 }
 
 int store_scan(Store *store, bool load, Runtime ***ret, size_t *ret_n) {

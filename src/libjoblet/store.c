@@ -36,6 +36,7 @@ Runtime* runtime_free(Runtime *r) {
 
         free(r->language);
         free(r->name);
+        free(r->id);
         free(r->display_name);
         free(r->key);
         free(r->path);
@@ -216,17 +217,6 @@ static int refuse_unknown(Runtime **runtimes, size_t n, const char *spelling, co
                            closest ? closest->display_name : "", closest ? "?" : "");
 }
 
-/* "LANGUAGE/NAME" is understood, too: it is never ambiguous. */
-static bool spelling_is_path(const char *s) {
-        _cleanup_free_ char *language = NULL;
-        const char *slash = strchr(s, '/');
-
-        if (!slash || !runtime_name_is_valid(slash + 1))
-                return false;
-        language = strndup(s, (size_t) (slash - s));
-        return language && runtime_name_is_valid(language);
-}
-
 /* Its digest goes into the record of every job: found out once, and kept. */
 static int runtime_complete(Store *s, Runtime *r) {
         _cleanup_close_ int fd = -EBADF, facts_fd = -EBADF;
@@ -270,7 +260,7 @@ int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_mess
         r = runtime_name_normalize(spelling, &key);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0 && !spelling_is_path(spelling)) {
+        if (r < 0 && !runtime_name_is_full(spelling)) {
                 shown = text_for_message(spelling, SPELLING_SHOWN_MAX);
                 if (!shown)
                         return -ENOMEM;
@@ -296,6 +286,30 @@ int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_mess
                                            strerror(-r));
         }
 
+        *ret = TAKE_PTR(runtime);
+        return 0;
+}
+
+int store_find_id(Store *s, const char *id, Runtime **ret) {
+        _cleanup_(runtime_freep) Runtime *runtime = NULL;
+        Runtime **runtimes;
+        size_t n = 0;
+        int r;
+
+        r = store_scan(s, false, &runtimes, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && !runtime; i++)
+                if (strcmp(runtimes[i]->id, id) == 0)
+                        runtime = TAKE_PTR(runtimes[i]);
+        runtime_free_array(runtimes, n);
+        if (!runtime)
+                return -ENOENT;
+        if (!runtime->problem) {
+                r = runtime_load(s, runtime);
+                if (r < 0)
+                        return r;
+        }
         *ret = TAKE_PTR(runtime);
         return 0;
 }

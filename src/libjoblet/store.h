@@ -14,7 +14,8 @@
 typedef struct Runtime {
         char *language;     /* "python" */
         char *name;         /* "python-3.11-ml", the directory's name */
-        char *display_name; /* "python:3.11-ml" */
+        char *id;           /* see runtime_name_id() */
+        char *display_name; /* "python:3.11-ml"; LANGUAGE/NAME where that could mean another runtime, too */
         char *key;          /* see runtime_name_normalize() */
         char *path;         /* absolute path of the runtime's directory */
         Manifest *manifest; /* NULL if it is broken, then problem says why */
@@ -58,6 +59,9 @@ int store_resolve(Store *s, const char *spelling, Runtime **ret, char **reterr_m
 /* As store_resolve(), but a broken runtime is found as well, with its problem and without a manifest: to
  * show or remove it. */
 int store_find(Store *s, const char *spelling, Runtime **ret, char **reterr_message);
+
+/* The runtime of that id, broken or not. Returns 0, -ENOENT or another negative errno. */
+int store_find_id(Store *s, const char *id, Runtime **ret);
 
 /* Whether everything that the runtime mounts is there and lies in its own directory, wherever links lead:
  * systemd follows them, as root. To be asked before a job uses the runtime. Returns 0, or -ENOENT, -EXDEV,

@@ -5,6 +5,28 @@
 #include <string.h>
 
 #include "relocation.h"
+#include "strv.h"
+#include "text.h"
+
+#define FINDINGS_MAX 50U
+
+void findings_done(Findings *f) {
+        strv_free(f->problems);
+        strv_free(f->caveats);
+        strv_free(f->left_out);
+        strv_free(f->brought);
+        strv_free(f->host_libraries);
+}
+
+int finding_add(char ***list, const char *path, const char *before, const char *what, const char *after) {
+        _cleanup_free_ char *safe = text_for_message(what, 400), *safe_path = text_for_message(path, 200);
+
+        if (!safe || !safe_path)
+                return -ENOMEM;
+        if (strv_length(*list) == FINDINGS_MAX)
+                return strv_extend(list, "and more");
+        return strv_length(*list) > FINDINGS_MAX ? 0 : strv_extendf(list, "%s: %s%s%s", safe_path, before, safe, after);
+}
 
 /* Of a name of a file: "/old/place" is not in "/old/place2", nor in "~/old/place". */
 static bool is_name_character(char c) {
@@ -53,7 +75,7 @@ int relocate_absolute(const Relocation *r, const char *path, char **ret) {
         return 0;
 }
 
-int relocate_origin(const Relocation *r, const char *path, char **ret) {
+const Place* relocate_place(const Relocation *r, const char *path) {
         const Place *best = NULL;
 
         for (size_t i = 0; i < r->n_places; i++) {
@@ -64,6 +86,23 @@ int relocate_origin(const Relocation *r, const char *path, char **ret) {
                     (!best || n > strlen(best->below)))
                         best = r->places + i;
         }
+        return best;
+}
+
+/* One may lie in the other: the inner one is to be found first. */
+static int place_compare(const void *a, const void *b) {
+        size_t x = strlen(((const Place*) a)->from), y = strlen(((const Place*) b)->from);
+
+        return (x < y) - (x > y);
+}
+
+void places_sort(Place *places, size_t n) {
+        qsort(places, n, sizeof(Place), place_compare);
+}
+
+int relocate_origin(const Relocation *r, const char *path, char **ret) {
+        const Place *best = relocate_place(r, path);
+
         if (!best)
                 return -ENOENT;
         path += strlen(best->below);

@@ -31,18 +31,25 @@ static int install_message(int fd, int progress_fd, sd_bus_message **ret) {
 }
 
 static int installed_print(sd_bus_message *reply) {
-        _cleanup_json_ json_object *o = json_object_new_object();
-        const char *name;
+        _cleanup_json_ json_object *o = json_object_new_object(), *runtime = NULL;
+        const char *name, *path;
         int r;
 
-        r = sd_bus_message_read(reply, "s", &name);
+        r = sd_bus_message_read(reply, "so", &name, &path);
         if (r < 0)
                 return bus_error_print(NULL, r);
+        /* It is installed, whatever can be read about it. */
+        if (runtime_describe_object(path, name, &runtime) >= 0) {
+                runtime_warn(runtime);
+                if (*runtime_string(runtime, "problem"))
+                        (void) log_error(0, "warning: it cannot be used here: %s", runtime_string(runtime, "problem"));
+        }
         if (arg_json == JSON_OFF) {
                 printf("Installed runtime: %s\n\nTo use it:\n  rnx run --runtime=%s <command>\n", name, name);
                 return 0;
         }
-        return !o || json_add_string(o, "installed", name) < 0 ? log_oom() : json_print(stdout, o);
+        return !o || json_add_string(o, "installed", name) < 0 || (runtime && runtime_add_warnings(o, runtime) < 0) ?
+                log_oom() : json_print(stdout, o);
 }
 
 /* Then the user wants to know which one. */

@@ -12,21 +12,27 @@
 #include "elf-dynamic.h"
 #include "entry-name.h"
 #include "file-tree.h"
+#include "manifest-rules.h"
 #include "relocation.h"
 #include "rnx.h"
 #include "signals.h"
 #include "strv.h"
 #include "text.h"
+#include "tree-copy.h"
 
 #define LINE_MAX_SHEBANG 256U
-#define NOTES_MAX 50U
+#define DEPTH_MAX 4U
+#define BROUGHT_MAX (UINT64_C(1) << 30) /* bytes of all directories that links lead to */
+#define FILE_COST 4096U
 #define TEXT_MAX (16U * 1024U * 1024U)
 
 typedef struct Walk {
         const Relocation *relocation;
         int dir_fd;
         const FileTree *tree;
-        char ***problems, ***host_libraries;
+        Findings *findings;
+        unsigned depth;    /* directories brought along, each by a link in the one before */
+        uint64_t *budget;  /* bytes that may still be brought along */
 } Walk;
 
 /* A file of the tree, mapped. */
@@ -37,17 +43,6 @@ typedef struct Contents {
         size_t size;
         bool changed;
 } Contents;
-
-/* "PATH: BEFORE WHAT AFTER" */
-static int note(const Walk *w, const char *path, const char *before, const char *what, const char *after) {
-        _cleanup_free_ char *safe = text_for_message(what, 400), *safe_path = text_for_message(path, 200);
-
-        if (strv_length(*w->problems) == NOTES_MAX)
-                return strv_extend(w->problems, "and more");
-        if (strv_length(*w->problems) > NOTES_MAX)
-                return 0;
-        return safe && safe_path ? strv_extendf(w->problems, "%s: %s%s%s", safe_path, before, safe, after) : -ENOMEM;
-}
 
 static bool is_host_program(const char *s) {
         static const char *const directories[] = { "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/" };
@@ -70,13 +65,15 @@ static int replace_file(const Walk *w, const FileItem *item, const char *text, s
         return fd < 0 ? -errno : atomic_file_write_at(fd, slash ? slash + 1 : item->path, text, size, mode, false);
 }
 
-/* Whether fd is a file that everybody on this host can read, in directories that everybody can enter: then it is no secret
- * that a runtime would give away. Of the open file, since its owner may put another one under the name at any time. */
-static bool everybody_reads(int fd) {
+/* Whether fd is a file or a directory that everybody on this host can read, in directories that everybody can enter: then it
+ * is no secret that a runtime would give away. Of the open file, since its owner may put another one under the name at any
+ * time. */
+static bool everybody_reads(int fd, mode_t type) {
+        mode_t needed = type == S_IFDIR ? S_IROTH | S_IXOTH : S_IROTH;
         _cleanup_free_ char *proc = NULL, *path = NULL;
         struct stat st;
 
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IROTH))
+        if (fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type || (st.st_mode & needed) != needed)
                 return false;
         if (asprintf(&proc, "/proc/self/fd/%d", fd) < 0) {
                 proc = NULL;
@@ -93,27 +90,127 @@ static bool everybody_reads(int fd) {
         return true;
 }
 
-/* The file itself in the place of a link to it. Returns 1, 0 if it is not for everybody, or a negative errno. */
-static int materialize(const Walk *w, const FileItem *item, const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+/* The file itself in the place of a link to it. */
+static int bring_file(const Walk *w, const FileItem *item, int fd) {
         struct stat st;
         char *data;
         int r;
 
-        if (fd < 0 || !everybody_reads(fd))
-                return 0;
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (st.st_size == 0)
-                r = replace_file(w, item, "", 0, st.st_mode & 0777);
-        else {
-                data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-                if (data == MAP_FAILED)
-                        return -errno;
-                r = replace_file(w, item, data, (size_t) st.st_size, st.st_mode & 0777);
-                (void) munmap(data, (size_t) st.st_size);
+                return replace_file(w, item, "", 0, st.st_mode & 0777);
+        data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+                return -errno;
+        r = replace_file(w, item, data, (size_t) st.st_size, st.st_mode & 0777);
+        (void) munmap(data, (size_t) st.st_size);
+        return r;
+}
+
+/* Whether the tree itself lies in the directory. */
+static bool holds_a_place(const Relocation *r, const char *directory) {
+        for (size_t i = 0; i < r->n_places; i++)
+                if (path_is_below(r->places[i].from, directory))
+                        return true;
+        return false;
+}
+
+static bool is_not_for_everybody(const FileItem *item, void *userdata) {
+        char **hidden = userdata;
+
+        if (*hidden && file_path_is_below(item->path, *hidden))
+                return true;
+        if (item->type == FILE_SPECIAL || (item->type == FILE_REGULAR && !(item->mode & S_IROTH)))
+                return true;
+        if (item->type != FILE_DIRECTORY || (item->mode & 0005) == 0005)
+                return false;
+        free(*hidden);
+        *hidden = strdup(item->path); /* sorted: what is in it follows */
+        return true;
+}
+
+static int walk_items(const Walk *w, const FileTree *t);
+
+/* What came along has links and paths of its own. */
+static int relocate_brought(const Walk *w, const FileItem *item, const char *real) {
+        const Relocation *r = w->relocation;
+        _cleanup_(file_tree_freep) FileTree *t = NULL;
+        _cleanup_free_ Place *places = calloc(r->n_places + 1, sizeof(Place));
+        _cleanup_close_ int fd = -EBADF;
+        Relocation inner = { .home = r->home, .places = places, .n_places = r->n_places + 1 };
+        Walk next = *w;
+        int k;
+
+        if (!places)
+                return -ENOMEM;
+        memcpy(places, r->places, r->n_places * sizeof(Place));
+        places[r->n_places] = (Place) { real, item->path };
+        places_sort(places, inner.n_places);
+
+        fd = openat(w->dir_fd, item->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        k = file_tree_scan(fd, &t, NULL);
+        for (size_t i = 0; k >= 0 && i < t->n_items; i++) {
+                char *path;
+
+                if (asprintf(&path, "%s/%s", item->path, t->items[i].path) < 0)
+                        return -ENOMEM;
+                free(t->items[i].path);
+                t->items[i].path = path;
         }
-        return r < 0 ? r : 1;
+        next.relocation = &inner;
+        next.depth++;
+        return k < 0 ? k : walk_items(&next, t);
+}
+
+/* The directory itself in the place of a link to it. Sets *ret_reason if not. */
+static int bring_directory(const Walk *w, const FileItem *item, const char *real, int fd, const char **ret_reason) {
+        _cleanup_(file_tree_freep) FileTree *t = NULL;
+        _cleanup_close_ int to_fd = -EBADF;
+        _cleanup_free_ char *hidden = NULL;
+        int r;
+
+        *ret_reason = w->depth >= DEPTH_MAX ? ", which leads further and further away" :
+                holds_a_place(w->relocation, real) ? ", a directory that it lies in itself" : NULL;
+        if (*ret_reason)
+                return 0;
+        r = file_tree_scan(fd, &t, NULL);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                *ret_reason = ", a directory that cannot be read";
+                return 0;
+        }
+        file_tree_leave_out(t, is_not_for_everybody, &hidden);
+        if (t->size + t->n_items * FILE_COST > *w->budget) {
+                *ret_reason = ", a directory that is too large to bring along";
+                return 0;
+        }
+        *w->budget -= t->size + t->n_items * FILE_COST;
+
+        if (unlinkat(w->dir_fd, item->path, 0) < 0 || mkdirat(w->dir_fd, item->path, 0755) < 0)
+                return -errno;
+        to_fd = openat(w->dir_fd, item->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (to_fd < 0)
+                return -errno;
+        r = tree_copy(t, fd, to_fd, true);
+        if (r >= 0)
+                r = finding_add(&w->findings->brought, item->path, "what is in ", real, "");
+        return r < 0 ? r : relocate_brought(w, item, real);
+}
+
+/* What a link leads to in its place, if it is for everybody. Sets *ret_reason if not. */
+static int bring(const Walk *w, const FileItem *item, const char *real, const char **ret_reason) {
+        _cleanup_close_ int fd = open(real, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+        if (fd >= 0 && everybody_reads(fd, S_IFREG))
+                return bring_file(w, item, fd);
+        if (fd >= 0 && everybody_reads(fd, S_IFDIR))
+                return bring_directory(w, item, real, fd, ret_reason);
+        *ret_reason = ", which is not part of it and not for everybody to read";
+        return 0;
 }
 
 /* Where a link led before the tree was copied, as an absolute path. */
@@ -139,11 +236,14 @@ static int link_origin(const Walk *w, const FileItem *item, char **ret) {
         return 0;
 }
 
-/* A relative link that stays inside needs nothing, for the tree moves as a whole. */
-static int stays_inside(const FileItem *item, bool *ret) {
+/* A relative link that stays in the place it came from needs nothing, for that moves as a whole. */
+static int stays_inside(const Walk *w, const FileItem *item, bool *ret) {
+        const Place *place = relocate_place(w->relocation, item->path);
+        const char *path = item->path + (place ? strlen(place->below) : 0);
         _cleanup_free_ char *inner = NULL;
 
-        if (asprintf(&inner, "/%s", item->path) < 0) {
+        path += strspn(path, "/");
+        if (asprintf(&inner, "/%s", path) < 0) {
                 inner = NULL;
                 return -ENOMEM;
         }
@@ -151,29 +251,43 @@ static int stays_inside(const FileItem *item, bool *ret) {
         return 0;
 }
 
+/* A package has no link that leaves it. */
+static int leave_link_out(const Walk *w, const FileItem *item, const char *reason) {
+        if (unlinkat(w->dir_fd, item->path, 0) < 0)
+                return -errno;
+        return finding_add(&w->findings->left_out, item->path, "a link to ", item->target, reason);
+}
+
 static int relocate_link(const Walk *w, const FileItem *item) {
         _cleanup_free_ char *origin = NULL, *target = NULL, *real = NULL;
+        const char *reason = NULL;
         bool inside = false;
         int r;
 
-        r = stays_inside(item, &inside);
+        r = stays_inside(w, item, &inside);
         if (r < 0 || inside)
                 return r;
         r = link_origin(w, item, &origin);
         if (r < 0)
                 return r;
         real = realpath(origin, NULL);
+        if (!real)
+                reason = errno == ENOENT ? ", where nothing is" : ", which is not part of it and cannot be read";
         /* A relative one has to be followed to see where it leads. */
         if (*item->target == '/' || real)
                 r = relocate_absolute(w->relocation, *item->target == '/' ? origin : real, &target);
+        if (r >= 0 && !target && real)
+                r = relocate_absolute(w->relocation, real, &target);
         if (r < 0)
                 return r;
         if (target)
                 return unlinkat(w->dir_fd, item->path, 0) < 0 || symlinkat(target, w->dir_fd, item->path) < 0 ? -errno : 0;
-        r = real ? materialize(w, item, real) : 0;
-        if (r != 0)
-                return r < 0 ? r : 0;
-        return note(w, item->path, "a link to ", item->target, ", which is not part of it; put the file itself there");
+        if (real) {
+                r = bring(w, item, real, &reason);
+                if (r < 0)
+                        return r;
+        }
+        return reason ? leave_link_out(w, item, reason) : 0;
 }
 
 /* "#!/somewhere/bin/python -u" */
@@ -183,7 +297,8 @@ static int check_interpreter(const Contents *c) {
         _cleanup_free_ char *name = NULL, *inside = NULL;
         int r;
 
-        if (!end)
+        /* Nobody starts the others by their first line. */
+        if (!end || !(c->item->mode & 0111))
                 return 0;
         while (start < end && (*start == ' ' || *start == '\t'))
                 start++;
@@ -194,7 +309,7 @@ static int check_interpreter(const Contents *c) {
         r = relocate_path(c->walk->relocation, name, &inside);
         if (r < 0 || inside || *name != '/' || is_host_program(name))
                 return r;
-        return note(c->walk, c->item->path, "its interpreter ", name, " is not part of it");
+        return finding_add(&c->walk->findings->problems, c->item->path, "its interpreter ", name, " is not part of it");
 }
 
 static int relocate_text_file(const Contents *c) {
@@ -222,13 +337,13 @@ static int relocate_rpath_in_memory(Contents *c, const char *rpath) {
         for (const char *p = relative; p; p = strchr(p, ':')) {
                 p += *p == ':';
                 if (*p == '/' && strncmp(p, "/usr/lib", 8) != 0 && strncmp(p, "/lib", 4) != 0)
-                        return note(c->walk, c->item->path, "looks for its libraries in ", rpath,
-                                    "; change that with patchelf --set-rpath '$ORIGIN/...'");
+                        return finding_add(&c->walk->findings->caveats, c->item->path, "looks for its libraries in ", rpath,
+                                           "; change that with patchelf --set-rpath '$ORIGIN/...'");
         }
         if (strcmp(relative, rpath) == 0)
                 return 0;
         if (strlen(relative) > n)
-                return note(c->walk, c->item->path, "looks for its libraries in ", rpath,
+                return finding_add(&c->walk->findings->problems, c->item->path, "looks for its libraries in ", rpath,
                             ", and has no space for their new place; "
                             "change that with patchelf --set-rpath '$ORIGIN/...'");
         place = c->data + (rpath - c->data);
@@ -270,7 +385,7 @@ static int check_library(const Contents *c, const char *name) {
         safe = text_for_message(name, 200);
         if (!safe)
                 return -ENOMEM;
-        return strv_contains(*w->host_libraries, safe) || in_tree(w->tree, name) ? 0 : strv_extend(w->host_libraries, safe);
+        return strv_contains(w->findings->host_libraries, safe) || in_tree(w->tree, name) ? 0 : strv_extend(&w->findings->host_libraries, safe);
 }
 
 static int relocate_elf_string(int64_t tag, const char *text, void *userdata) {
@@ -289,7 +404,7 @@ static bool has_suffix(const char *s, const char *suffix) {
 static int check_rest(const Contents *c) {
         if (has_suffix(c->item->path, ".pyc") || relocate_count(c->walk->relocation, c->data, c->size) == 0)
                 return 0;
-        return note(c->walk, c->item->path, "has the old place in it, where it may look for files", "", "");
+        return finding_add(&c->walk->findings->caveats, c->item->path, "has the old place in it, where it may look for files", "", "");
 }
 
 static int relocate_contents(Contents *c) {
@@ -324,22 +439,25 @@ static int relocate_file(const Walk *w, const FileItem *item) {
         return r;
 }
 
-int runtime_relocate(const Relocation *relocation, int dir_fd, char ***problems, char ***host_libraries) {
+static int walk_items(const Walk *w, const FileTree *t) {
+        for (size_t i = 0; i < t->n_items && !signals_noted(); i++) {
+                const FileItem *item = t->items + i;
+                int r = item->type == FILE_LINK ? relocate_link(w, item) : item->type == FILE_REGULAR ? relocate_file(w, item) : 0;
+
+                if (r < 0 && r != -EINTR)
+                        return log_error(r, "%s: %s", item->path, strerror(-r));
+        }
+        return 0;
+}
+
+int runtime_relocate(const Relocation *relocation, int dir_fd, Findings *findings) {
         _cleanup_(file_tree_freep) FileTree *t = NULL;
         _cleanup_free_ char *message = NULL;
-        Walk w;
+        uint64_t budget = BROUGHT_MAX;
         int r;
 
         r = file_tree_scan(dir_fd, &t, &message);
         if (r < 0)
                 return log_error(r, "%s", message ?: strerror(-r));
-        w = (Walk) { relocation, dir_fd, t, problems, host_libraries };
-        for (size_t i = 0; i < t->n_items && !signals_noted(); i++) {
-                const FileItem *item = t->items + i;
-
-                r = item->type == FILE_LINK ? relocate_link(&w, item) : item->type == FILE_REGULAR ? relocate_file(&w, item) : 0;
-                if (r < 0)
-                        return log_error(r, "%s: %s", item->path, strerror(-r));
-        }
-        return 0;
+        return walk_items(&(Walk) { .relocation = relocation, .dir_fd = dir_fd, .tree = t, .findings = findings, .budget = &budget }, t);
 }

@@ -214,15 +214,35 @@ static int info_print(json_object *o, const char *name) {
         return 0;
 }
 
+void runtime_warn(json_object *o) {
+        json_object *list = info_list(o, "warnings");
+
+        for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+                _cleanup_free_ char *safe = text_for_message(json_object_get_string(json_object_array_get_idx(list, i)), 4096);
+
+                (void) log_error(0, "warning: %s", safe ?: "");
+        }
+}
+
+int runtime_add_warnings(json_object *result, json_object *o) {
+        json_object *list = info_list(o, "warnings");
+
+        return list ? json_add(result, "warnings", json_object_get(list)) : 0;
+}
+
 int runtime_describe(const char *name, json_object **ret) {
-        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *path = NULL;
         int r;
 
         r = runtime_find(name, &path);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : runtime_describe_object(path, name, ret);
+}
+
+int runtime_describe_object(const char *path, const char *name, json_object **ret) {
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
         r = bus_call_new(path, "org.freedesktop.DBus.Properties", "GetAll", &m);
         if (r < 0)
                 return r;
@@ -243,6 +263,7 @@ int verb_runtime_info(int argc, char *argv[]) {
         r = runtime_describe(argv[0], &o);
         if (r < 0)
                 return r;
+        runtime_warn(o);
         r = arg_json != JSON_OFF ? json_print(stdout, o) : info_print(o, argv[0]);
         if (r < 0)
                 return log_error(r, "cannot show runtime '%s': %s", argv[0], strerror(-r));

@@ -7,6 +7,13 @@
 
 /* The properties of the runtime that name means, as JSON. 0, or a negative errno after a message. */
 int runtime_describe(const char *name, json_object **ret);
+/* The same of an object on the bus. */
+int runtime_describe_object(const char *path, const char *name, json_object **ret);
+
+/* Prints what the runtime.yml of such a description is warned of, a line each; standard error. */
+void runtime_warn(json_object *o);
+/* Adds that to a result: a list "warnings", if there are any. 0 or -ENOMEM. */
+int runtime_add_warnings(json_object *result, json_object *o);
 
 /* A string of it, "" if there is none. */
 const char* runtime_string(json_object *o, const char *key);
@@ -39,6 +46,7 @@ typedef struct PackRequest {
         const char *directory;
         const char *language, *name; /* NULL: as the directory says */
         bool store;                  /* do not compress */
+        const char *output;          /* where the package will be, or NULL: if that lies in the directory, it is not packed */
 } PackRequest;
 
 /* Writes the package of a directory to an empty file. ret_name and ret_language may be NULL. 0, or a

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "progress.h"
@@ -16,6 +18,7 @@
 typedef struct Copy {
         const FileTree *tree;
         int from_fd, to_fd;
+        bool for_everybody;
         uint64_t bytes;
         Progress progress;
 } Copy;
@@ -43,27 +46,42 @@ static int copy_contents(Copy *c, int from, int to) {
         }
 }
 
+static int open_beneath(int dir_fd, const char *path) {
+        struct open_how how = {
+                .flags = O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        int fd = (int) syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+
+        return fd < 0 ? -errno : fd;
+}
+
 static int copy_file(Copy *c, const FileItem *item) {
         const struct timespec times[] = { { .tv_sec = item->mtime }, { .tv_sec = item->mtime } };
         _cleanup_close_ int from = -EBADF, to = -EBADF;
+        struct stat st;
         int r;
 
-        from = openat(c->from_fd, item->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        from = open_beneath(c->from_fd, item->path);
         if (from < 0)
+                return from;
+        if (fstat(from, &st) < 0)
                 return -errno;
+        if (c->for_everybody && !(st.st_mode & S_IROTH))
+                return 0;
         to = openat(c->to_fd, item->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (to < 0)
                 return -errno;
         r = copy_contents(c, from, to);
         if (r < 0)
                 return r;
-        return fchmod(to, item->mode) < 0 || futimens(to, times) < 0 ? -errno : 0;
+        return fchmod(to, item->mode & 0777) < 0 || futimens(to, times) < 0 ? -errno : 0;
 }
 
 static int copy_item(Copy *c, const FileItem *item) {
         switch (item->type) {
         case FILE_DIRECTORY:
-                return mkdirat(c->to_fd, item->path, item->mode | 0700) < 0 ? -errno : 0;
+                return mkdirat(c->to_fd, item->path, (item->mode & 0777) | 0700) < 0 ? -errno : 0;
         case FILE_LINK:
                 return symlinkat(item->target, c->to_fd, item->path) < 0 ? -errno : 0;
         case FILE_REGULAR:
@@ -73,8 +91,8 @@ static int copy_item(Copy *c, const FileItem *item) {
         }
 }
 
-int tree_copy(const FileTree *t, int from_fd, int to_fd) {
-        Copy c = { .tree = t, .from_fd = from_fd, .to_fd = to_fd, .progress.label = "Copying" };
+int tree_copy(const FileTree *t, int from_fd, int to_fd, bool for_everybody) {
+        Copy c = { .tree = t, .from_fd = from_fd, .to_fd = to_fd, .for_everybody = for_everybody, .progress.label = "Copying" };
         int r = 0;
 
         size_t i;

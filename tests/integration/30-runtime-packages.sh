@@ -374,4 +374,54 @@ Exit code: 1$'
         in_machine rnx runtime remove python-try
 }
 
+# What a package may end with is its tree: not itself, wherever it is written, and under whatever name.
+test_a_package_does_not_pack_itself() {
+        local expected way
+
+        make_runtime t-self self
+        in_machine sh -euc 'cd /root/src/t-self && head -c 100000 /dev/urandom >bin/random && ln -s /root/src/t-self /root/src/link'
+        pack t-self
+        expected=$(in_machine sha256sum /root/t-self.zip | cut -d' ' -f1)
+        for way in 'cd /root/src/t-self && rnx runtime pack .' 'cd /root/src/t-self && rnx runtime pack ../link/ -o ./t-self-runtime.zip' \
+                'cd / && rnx runtime pack /root/src/link -o /root/src/t-self/t-self-runtime.zip' \
+                'cd /root/src/t-self/bin && rnx runtime pack .. -o - >../t-self-runtime.zip' \
+                'cd /root/src/t-self && ln -s /root/src/t-self/t-self-runtime.zip ../by-link && rnx runtime pack . -o ../by-link && rm ../by-link'; do
+                # the second time it lies there
+                assert_exit 0 in_machine sh -c "rm -f /root/src/t-self/t-self-runtime.zip; $way"
+                case $way in *by-link*) continue ;; esac
+                assert_exit 0 in_machine sh -c "$way"
+                assert_eq "$(in_machine sha256sum /root/src/t-self/t-self-runtime.zip | cut -d' ' -f1)" "$expected"
+        done
+        # what a killed rnx has left where it needs a name
+        in_machine touch /root/src/t-self/.rnx-pack-1-abcdef
+        in_machine sh -c 'rm /root/src/t-self/t-self-runtime.zip; cd /root && rnx runtime pack src/t-self/ -o again.zip'
+        in_machine cmp /root/t-self.zip /root/again.zip
+}
+
+# A test passes only at its end, whatever what it loads does.
+test_test_does_not_pass_before_its_end() {
+        local body
+
+        in_machine sh -euc 'mkdir -p /root/src/python-bad/bin && cd /root/src/python-bad
+                printf "name: python-bad\nversion: \"3\"\nenvironment:\n  PYTHONPATH: /opt/joblet/runtimes/python/python-bad/bin\npackages: [first==1]\n" >runtime.yml
+                mkdir bin/first-1.dist-info && printf "Name: first\nVersion: 1\n" >bin/first-1.dist-info/METADATA
+                echo first >bin/first-1.dist-info/top_level.txt'
+        while IFS='|' read -r body said; do
+                in_machine sh -c "echo '$body' >/root/src/python-bad/bin/first.py; rnx runtime install /root/src/python-bad"
+                assert_exit 1 rnx runtime test python-bad
+                assert_match "$output" '✗ Runtime test failed'
+                assert_match "$output" "$said"
+                assert_match "$(rnx --json=short runtime test python-bad || :)" '"passed":false'
+        done <<'END'
+import nosuchthing|cannot import first: ModuleNotFoundError
+import os; os._exit(0)|it ended before its test was done
+import sys; sys.exit(0)|cannot import first: SystemExit
+import os, signal; os.kill(os.getpid(), signal.SIGSEGV)|Exit code: 139
+END
+        in_machine sh -c 'echo "value = 1" >/root/src/python-bad/bin/first.py; rnx runtime install /root/src/python-bad'
+        assert_exit 0 rnx runtime test python-bad
+        assert_no_match "$output" 'end-'
+        in_machine rnx runtime remove python-bad
+}
+
 run_tests "$@"

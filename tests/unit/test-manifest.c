@@ -211,7 +211,7 @@ static void test_shared_target(void **state) {
 static void test_warnings(void **state) {
         static const char *const expected[] = {
                 "runtime.yml:3: enviroment: unknown key, ignored, did you mean 'environment'?",
-                "runtime.yml:4: language: unknown key, ignored",
+                "runtime.yml:4: maintainer: unknown key, ignored",
                 "runtime.yml:9: mounts[0].owner: unknown key, ignored",
                 "runtime.yml:11: requirements.gpu: unknown key, ignored",
                 "runtime.yml:13: requirements.recommended_memory: is below min_memory, raise it",

@@ -87,6 +87,28 @@ static void test_display(void **state) {
         }
 }
 
+static void test_id(void **state) {
+        static const char *const cases[][3] = {
+                { "python",    "python-3.11-ml",    "python-3.11-ml"           },
+                { "custom",    "my-custom-runtime", "custom/my-custom-runtime" },
+                { "python",    "python",            "python/python"            },
+                { "python",    "python3-1",         "python/python3-1"         },
+                { "python-ml", "python-ml-3",       "python-ml/python-ml-3"    },
+        };
+        static const char *const not_full[] = { "", "/", "a/", "/a", "a", "a/b/c", "a:b", "a/.b", "../a", "a b/c", "-a/b" };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *id = NULL;
+
+                assert_int_equal(runtime_name_id(cases[i][0], cases[i][1], &id), 0);
+                assert_string_equal(id, cases[i][2]);
+        }
+        assert_true(runtime_name_is_full("python/python-3.11-ml"));
+        assert_true(runtime_name_is_full("A+b.c_d/1"));
+        for (size_t i = 0; i < ELEMENTSOF(not_full); i++)
+                assert_false(runtime_name_is_full(not_full[i]));
+}
+
 static void test_distance(void **state) {
         char a[512], b[512];
 
@@ -111,6 +133,7 @@ int main(void) {
                 cmocka_unit_test(test_valid),
                 cmocka_unit_test(test_normalize),
                 cmocka_unit_test(test_display),
+                cmocka_unit_test(test_id),
                 cmocka_unit_test(test_distance),
         };
 

@@ -345,6 +345,47 @@ static void test_ambiguous(void **state) {
                     "of these instead.");
 }
 
+/* Each can be typed as it is shown, and is an object of its own. */
+static void test_told_apart(void **state) {
+        static const char *const cases[][3] = { /* where, shown, id */
+                { "a/same",                "a/same",             "a/same"           },
+                { "b/same",                "b/same",             "b/same"           },
+                { "custom/alone",          "alone",              "custom/alone"     },
+                { "java/java-17",          "java/java-17",       "java-17"          },
+                { "java/java-21",          "java:21",            "java-21"          },
+                { "node/node-18",          "node/node-18",       "node-18"          },
+                { "nodejs/nodejs-18",      "nodejs/nodejs-18",   "nodejs-18"        },
+                { "other/java-17",         "other/java-17",      "other/java-17"    },
+                { "python/python-3-ml",    "python/python-3-ml", "python-3-ml"      },
+                { "python-3/python-3-ml",  "python-3/python-3-ml", "python-3/python-3-ml" },
+        };
+        Fixture *f = *state;
+        Runtime **runtimes;
+        size_t n;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                add(i % 2 ? f->first : f->second, cases[i][0]);
+        assert_int_equal(store_enumerate(f->store, &runtimes, &n), 0);
+        assert_int_equal(n, ELEMENTSOF(cases));
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *where = NULL;
+                _cleanup_(runtime_freep) Runtime *found = NULL, *by_id = NULL;
+                size_t k = 0;
+
+                assert_true(asprintf(&where, "%s/%s", runtimes[i]->language, runtimes[i]->name) > 0);
+                while (k < ELEMENTSOF(cases) && strcmp(cases[k][0], where) != 0)
+                        k++;
+                assert_true(k < ELEMENTSOF(cases));
+                assert_string_equal(runtimes[i]->id, cases[k][2]);
+                assert_int_equal(store_find_id(f->store, cases[k][2], &by_id), 0);
+                assert_string_equal(by_id->path, runtimes[i]->path);
+                assert_string_equal(runtimes[i]->display_name, cases[k][1]);
+                assert_int_equal(store_resolve(f->store, runtimes[i]->display_name, &found, NULL), 0);
+                assert_string_equal(found->path, runtimes[i]->path);
+        }
+        runtime_free_array(runtimes, n);
+}
+
 static void test_unknown(void **state) {
         Fixture *f = *state;
 
@@ -656,6 +697,7 @@ int main(void) {
                 store_test(test_name_differs),
                 store_test(test_spellings),
                 store_test(test_ambiguous),
+                store_test(test_told_apart),
                 store_test(test_unknown),
                 store_test(test_unknown_among_many),
                 store_test(test_no_name),
