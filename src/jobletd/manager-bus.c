@@ -14,12 +14,13 @@
 #include "log.h"
 #include "options.h"
 #include "property.h"
+#include "runtime-name.h"
 #include "shell-quote.h"
 #include "strv.h"
 #include "text.h"
 
 #define DETAIL_SIZE_MAX 256U
-#define LIST_JOBS_MAX 20000U /* of at most 1.2 KiB each: dbus-daemon ends a connection that sends 32 MiB at once */
+#define LIST_JOBS_MAX 20000U /* of at most 1.4 KiB each: dbus-daemon ends a connection that sends 32 MiB at once */
 
 static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *error) {
         _cleanup_free_ char *sentence = NULL;
@@ -218,20 +219,34 @@ typedef struct Filter {
         int all;
         uint32_t limit;
         char **states;
+        const char *name, *runtime; /* belong to the message */
+        char *runtime_key;
+        uint64_t since_usec;
 } Filter;
 
 static int read_filter(sd_bus_message *m, Filter *f, sd_bus_error *error) {
         const BusOption options[] = {
-                { "All",   "b",  &f->all    },
-                { "Limit", "u",  &f->limit  },
-                { "State", "as", &f->states },
+                { "All",       "b",  &f->all        },
+                { "Limit",     "u",  &f->limit      },
+                { "State",     "as", &f->states     },
+                { "Name",      "s",  &f->name       },
+                { "Runtime",   "s",  &f->runtime    },
+                { "SinceUSec", "t",  &f->since_usec },
         };
+        int r;
 
-        return bus_options_read(m, options, ELEMENTSOF(options), error);
+        r = bus_options_read(m, options, ELEMENTSOF(options), error);
+        if (r < 0 || !f->runtime)
+                return r;
+        r = runtime_name_normalize(f->runtime, &f->runtime_key);
+        if (r == -EINVAL)
+                return sd_bus_error_set(error, ERROR_INVALID_OPTION, "Runtime: that cannot be the name of a runtime");
+        return r;
 }
 
 static void filter_done(Filter *f) {
         strv_free(f->states);
+        free(f->runtime_key);
 }
 
 static int append_job(sd_bus_message *reply, const Job *j) {
@@ -254,9 +269,23 @@ static int append_job(sd_bus_message *reply, const Job *j) {
                                      (int32_t) record_exit_status(record));
 }
 
+/* In any spelling. */
+static bool runtime_matches(const Filter *f, const Record *r) {
+        _cleanup_free_ char *key = NULL;
+
+        if (!f->runtime)
+                return true;
+        if (!r->runtime)
+                return false;
+        return strcmp(r->runtime, f->runtime) == 0 ||
+               (runtime_name_normalize(r->runtime, &key) >= 0 && strcmp(key, f->runtime_key) == 0);
+}
+
 static bool filter_matches(const Filter *f, const Record *r, uid_t uid) {
         return (f->all || r->owner == uid) &&
-               (!f->states || strv_contains(f->states, job_state_to_string(r->state)));
+               (!f->states || strv_contains(f->states, job_state_to_string(r->state))) &&
+               (!f->name || (r->name && strcmp(r->name, f->name) == 0)) &&
+               r->submitted_usec >= f->since_usec && runtime_matches(f, r);
 }
 
 static int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -162,10 +162,14 @@ int request_set_runtime(Request *r, const char *spelling, char **reterr) {
 int request_set_name(Request *r, const char *name, char **reterr) {
         size_t n = strlen(name);
 
-        if (n == 0 || n > REQUEST_NAME_MAX || name[0] == '-' || name[strspn(name,
-                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@:")] != 0)
+        if (n == 0)
+                return message_set(reterr, -EINVAL, "--name: a name cannot be empty");
+        if (n > REQUEST_NAME_MAX)
+                return message_set(reterr, -EINVAL, "--name: the name is %zu bytes long, at most %u are allowed", n,
+                                   REQUEST_NAME_MAX);
+        if (!text_is_line(name) || name[0] == '-')
                 return refuse_value(reterr, "--name", name,
-                                    "is not a valid name; use 1 to 64 letters, digits and . _ - + @ :, not beginning with -");
+                                    "is not a valid name; any text in UTF-8 without control characters is, unless it begins with -");
         return replace(&r->name, name);
 }
 

@@ -37,7 +37,7 @@ ShellMode shell_mode_from_string(const char *s);
 #define REQUEST_ENVIRONMENT_MAX (2U << 20) /* bytes of all assignments */
 #define REQUEST_WORDS_MAX (REQUEST_COMMAND_MAX / 8)       /* more pointers than these the kernel takes neither */
 #define REQUEST_VARIABLES_MAX 4096U
-#define REQUEST_NAME_MAX 64U
+#define REQUEST_NAME_MAX 255U /* bytes */
 #define REQUEST_DOWNLOADS_MAX 64U
 #define REQUEST_DOWNLOAD_SIZE_MAX (24U * 1024U) /* bytes of all paths; they become part of one packet to the relay, backslashes doubled */
 #define REQUEST_MEMORY_MIN (UINT64_C(4) << 20) /* below, not even the loader fits */

@@ -12,8 +12,8 @@
 #include "bus.h"
 #include "export-format.h"
 #include "format.h"
+#include "job-name.h"
 #include "job.h"
-#include "jobs.h"
 #include "json.h"
 #include "log.h"
 #include "pager.h"
@@ -290,10 +290,9 @@ int verb_log(int argc, char *argv[]) {
         uint64_t id;
         int r, fd;
 
-        r = job_argument(argv[0], &id);
-        if (r < 0)
-                return r;
-        r = log_open(id, &arg_query, &fd);
+        r = job_find(argv[0], JOB_NEWEST, &id);
+        if (r >= 0)
+                r = log_open(id, &arg_query, &fd);
         if (r == -ENOENT)
                 return EXIT_NO_SUCH_JOB;
         if (r < 0)

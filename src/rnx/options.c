@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "advice.h"
 #include "format.h"
 #include "options.h"
 #include "rnx.h"
@@ -65,6 +66,10 @@ bool option_argument_is_optional(const Option *o) {
         return o->argument && o->argument[0] == '[';
 }
 
+bool option_wants_value(const Option *o) {
+        return o->argument && !option_argument_is_optional(o);
+}
+
 const Option* option_find(const Option *const *tables, size_t n_tables, const char *name, size_t size, char letter) {
         for (size_t i = 0; i < n_tables; i++)
                 for (const Option *o = tables[i]; o && !option_is_end(o); o++)
@@ -80,7 +85,7 @@ static int parse_long(Parser *p, const char *word) {
         const Option *o = option_find(p->tables, p->n_tables, name, size, 0);
 
         if (!o)
-                return log_error(-EINVAL, "unknown option --%.*s, see '%s --help'", (int) size, name, p->who);
+                return advise_option(p->tables, p->n_tables, p->who, name, size, 0);
 
         if (!o->argument && equals)
                 return log_error(-EINVAL, "option --%s takes no value", o->name);
@@ -100,8 +105,8 @@ static int parse_letters(Parser *p, const char *word) {
                 const Option *o = option_find(p->tables, p->n_tables, NULL, 0, *c);
 
                 if (!o)
-                        return log_error(-EINVAL, "unknown option -%c, see '%s --help'", *c, p->who);
-                if (o->argument && !option_argument_is_optional(o)) {
+                        return advise_option(p->tables, p->n_tables, p->who, NULL, 0, *c);
+                if (option_wants_value(o)) {
                         if (c[1])
                                 return o->set(o, c + 1);
                         if (!*p->next)

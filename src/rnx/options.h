@@ -27,6 +27,7 @@ struct Option {
 #define COMPLETE_FILE "<file>"
 #define COMPLETE_DIRECTORY "<directory>"
 #define COMPLETE_RUNTIME "<runtime>"
+#define COMPLETE_RUNTIME_OR_DIRECTORY "<runtime or directory>"
 #define COMPLETE_JOB "<job>"
 #define COMPLETE_LIVE_JOB "<live job>"
 #define COMPLETE_VARIABLE "<variable>"
@@ -44,6 +45,8 @@ int option_set_time(const Option *o, const char *value);
 
 bool option_is_end(const Option *o);
 bool option_argument_is_optional(const Option *o);
+/* Whether one has to follow. */
+bool option_wants_value(const Option *o);
 
 /* Takes the options out of args (a NULL-terminated vector, changed in place, borrowed strings) and sets
  * them by the table that knows them; what remains in args are the words. stop_at_word: the first word ends

@@ -60,4 +60,4 @@ int wait_end(int status);
 
 /* The options of each verb. */
 extern const Option run_options[], list_options[], status_options[], log_options[];
-extern const Option runtime_pack_options[], runtime_import_options[];
+extern const Option runtime_list_options[], runtime_pack_options[], runtime_import_options[];

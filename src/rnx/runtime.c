@@ -15,6 +15,13 @@
 #include "table.h"
 #include "text.h"
 
+static bool arg_full = false;
+
+const Option runtime_list_options[] = {
+        { 'l', "full", NULL, "do not cut long descriptions on a terminal", option_set_true, &arg_full },
+        {}
+};
+
 /* One line of ListRuntimes(); strings belong to the message. */
 typedef struct RuntimeLine {
         const char *path, *name, *display_name, *version, *type, *description, *problem;
@@ -68,10 +75,14 @@ static int list_table(sd_bus_message *m) {
                 return r;
 
         if (n == 0) {
-                printf("No runtimes.\n");
+                if (arg_legend)
+                        printf("No runtimes.\n");
                 return 0;
         }
-        table_print(t, arg_legend, true, 0);
+        table_keep_whole(t, 0);
+        for (size_t column = 3; column > 0; column--) /* size, type, version */
+                table_make_optional(t, column);
+        table_print(t, arg_legend, true, arg_full ? 0 : terminal_columns());
         if (arg_legend)
                 printf("\nTotal runtimes: %zu\n", n);
         return 0;

@@ -11,26 +11,38 @@
 #include "bus.h"
 #include "export-format.h"
 #include "format.h"
+#include "job-name.h"
 #include "job.h"
-#include "jobs.h"
 #include "json.h"
 #include "log.h"
 #include "pager.h"
 #include "quantity.h"
 #include "rnx.h"
 #include "shell-quote.h"
+#include "table.h"
+#include "terminal.h"
 #include "text.h"
 
 #define LINE_MAX_SHOWN 1024U
+#define LABEL_WIDTH 13U
 
-static bool arg_mounts = false;
+static bool arg_mounts = false, arg_full = false;
 static uint64_t arg_lines = 10;
 
 const Option status_options[] = {
         { 0,   "mounts", NULL, "also what is mounted for the job",    option_set_true,   &arg_mounts },
+        { 'l', "full",   NULL, "do not cut long lines on a terminal",  option_set_true,   &arg_full   },
         { 'n', "lines",  "N",  "lines of output shown below (10)", option_set_number, &arg_lines  },
         {}
 };
+
+/* What follows so many columns of a line. A pager can be scrolled sideways, a terminal cannot. */
+static void rest_print(const char *text, unsigned used) {
+        unsigned columns = arg_full || pager_is_open() ? 0 : terminal_columns();
+
+        (void) text_print_cut(text, columns == 0 ? 0 : columns > used ? columns - used : 1);
+        printf("\n");
+}
 
 static void field_print(const char *name, const char *format, ...) _printf_(2, 3);
 
@@ -47,7 +59,8 @@ static void field_print(const char *name, const char *format, ...) {
                 return;
         }
         safe = text_for_message(text, 65536);
-        printf("%11s%s %s\n", name, *name ? ":" : " ", safe ?: "");
+        printf("%11s%s ", name, *name ? ":" : " ");
+        rest_print(safe ?: "", LABEL_WIDTH);
 }
 
 static const char* size_text(uint64_t bytes, char **buffer) {
@@ -70,15 +83,19 @@ static uint64_t now_usec(void) {
 }
 
 static void head_print(const JobRecord *j) {
-        _cleanup_free_ char *command = NULL, *safe = NULL, *name = text_for_message(j->name ?: "", 256);
+        _cleanup_free_ char *command = NULL, *safe = NULL, *title = NULL, *name = text_for_message(j->name ?: "", 256);
         bool failed = strcmp(j->state, "FAILED") == 0 || strcmp(j->state, "TIMEOUT") == 0;
         const char *dot = terminal_is_utf8() ? failed ? "×" : job_has_ended(j) ? "○" : "●" : failed ? "x" : "*";
         Colour c = job_state_colour(j->state);
 
         if (shell_quote(j->command, &command) >= 0)
                 safe = text_for_message(command, 4096);
-        printf("%s%s%s %" PRIu64 "%s%s - %s\n", colour(c), dot, colour(COLOUR_NORMAL), j->id,
-               name && *name ? " " : "", name ?: "", safe ?: "");
+        if (asprintf(&title, "%" PRIu64 "%s%s - %s", j->id, name && *name ? " " : "", name ?: "", safe ?: "") < 0) {
+                title = NULL;
+                return;
+        }
+        printf("%s%s%s ", colour(c), dot, colour(COLOUR_NORMAL));
+        rest_print(title, 2);
         printf("%11s: %s%s%s\n", "State", colour(c), j->state, colour(COLOUR_NORMAL));
 }
 
@@ -146,7 +163,8 @@ static void block_print(const JobRecord *j) {
         times_print(j);
         field_print("Runtime", "%s", runtime);
         if (j->unit && *j->unit)
-                field_print("Unit", "%s (see also: systemctl status %.*s)", j->unit,
+                field_print("Unit", "%s (see also: %s %.*s)", j->unit,
+                            job_has_ended(j) ? "journalctl -u" : "systemctl status",
                             (int) strcspn(j->unit, "."), j->unit);
         if (pw)
                 field_print("Owner", "%s (%" PRIu32 ")", pw->pw_name, j->owner);
@@ -194,7 +212,8 @@ static void line_print(Line *l, bool is_stderr) {
         if (!text)
                 return;
         timestamp_format(l->realtime, time);
-        printf("%s %s%s\n", time, is_stderr ? "stderr: " : "", safe ?: "");
+        printf("%s %s", time, is_stderr ? "stderr: " : "");
+        rest_print(safe ?: "", (unsigned) strlen(time) + (is_stderr ? 9 : 1));
 }
 
 static void lines_print(const JobRecord *j) {
@@ -235,8 +254,9 @@ static int status_print(int argc, char *argv[]) {
                 uint64_t id;
                 int r;
 
-                (void) job_id_parse(argv[i], &id);
-                r = job_describe(id, "Describe", &record, NULL);
+                r = job_find(argv[i], JOB_NEWEST, &id);
+                if (r >= 0)
+                        r = job_describe(id, "Describe", &record, NULL);
                 if (r == -ENOENT)
                         status = EXIT_NO_SUCH_JOB;
                 else if (r < 0)
@@ -263,8 +283,9 @@ static int status_json(int argc, char *argv[]) {
                 uint64_t id;
                 int r;
 
-                (void) job_id_parse(argv[i], &id);
-                r = job_describe(id, "Describe", NULL, &o);
+                r = job_find(argv[i], JOB_NEWEST, &id);
+                if (r >= 0)
+                        r = job_describe(id, "Describe", NULL, &o);
                 if (r == -ENOENT) {
                         status = EXIT_NO_SUCH_JOB;
                         continue;
@@ -283,11 +304,5 @@ static int status_json(int argc, char *argv[]) {
 }
 
 int verb_status(int argc, char *argv[]) {
-        for (int i = 0; i < argc; i++) {
-                uint64_t id;
-
-                if (job_argument(argv[i], &id) < 0)
-                        return -EINVAL;
-        }
         return arg_json != JSON_OFF ? status_json(argc, argv) : status_print(argc, argv);
 }

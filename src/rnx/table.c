@@ -11,6 +11,7 @@
 #define COLUMNS_MAX 16U
 #define CELL_MAX 65536U
 #define GAP 2U
+#define WIDTH_MIN 10U /* of a column that may be cut */
 #define STDOUT_BUFFER (256U * 1024U)
 
 typedef struct Cell {
@@ -25,8 +26,9 @@ struct Table {
         size_t n_columns;
         Cell *cells;
         size_t n_cells, n_allocated;
-        unsigned widths[COLUMNS_MAX];
-        bool right[COLUMNS_MAX];
+        unsigned widths[COLUMNS_MAX]; /* 0: left out */
+        bool right[COLUMNS_MAX], whole[COLUMNS_MAX];
+        size_t optional[COLUMNS_MAX], n_optional;
 };
 
 /* Nearly all text is plain ASCII, and a list may have 100,000 cells. */
@@ -139,7 +141,46 @@ int table_add_borrowed(Table *t, const char *text, Colour c) {
 }
 
 void table_align_right(Table *t, size_t column) {
-        t->right[column] = true;
+        t->right[column] = t->whole[column] = true;
+}
+
+void table_keep_whole(Table *t, size_t column) {
+        t->whole[column] = true;
+}
+
+void table_make_optional(Table *t, size_t column) {
+        t->optional[t->n_optional++] = column;
+}
+
+static unsigned width_min(const Table *t, size_t column) {
+        return t->whole[column] || t->widths[column] < WIDTH_MIN ? t->widths[column] : WIDTH_MIN;
+}
+
+/* What a line takes: as it is, or at least. */
+static unsigned line_width(const Table *t, bool least) {
+        unsigned width = 0;
+
+        for (size_t i = 0; i < t->n_columns; i++)
+                if (t->widths[i] > 0)
+                        width += (width > 0 ? GAP : 0) + (least ? width_min(t, i) : t->widths[i]);
+        return width;
+}
+
+static void fit(Table *t, unsigned columns) {
+        for (size_t i = 0; i < t->n_optional && line_width(t, true) > columns; i++)
+                t->widths[t->optional[i]] = 0;
+
+        for (unsigned width = line_width(t, false); width > columns; width--) {
+                size_t widest = t->n_columns;
+
+                for (size_t i = 0; i < t->n_columns; i++)
+                        if (t->widths[i] > width_min(t, i) &&
+                            (widest == t->n_columns || t->widths[i] >= t->widths[widest]))
+                                widest = i;
+                if (widest == t->n_columns)
+                        return; /* lines are cut where the terminal ends */
+                t->widths[widest]--;
+        }
 }
 
 static void spaces_print(unsigned n) {
@@ -150,60 +191,89 @@ static void spaces_print(unsigned n) {
         (void) fwrite_unlocked(spaces, 1, n, stdout);
 }
 
-static void cell_print(const Table *t, size_t column, const char *text, unsigned width, Colour c,
-                       unsigned *left) {
-        bool last = column + 1 == t->n_columns;
-        unsigned pad = t->widths[column] - width;
-        const char *more = "";
-        size_t size = strlen(text);
+/* Prints what of the text fits into width columns; returns how many it took. */
+static unsigned text_print(const char *text, unsigned text_columns, unsigned width) {
+        const char *more = terminal_is_utf8() ? "…" : "...";
+        unsigned n_more = terminal_is_utf8() ? 1 : 3, n;
+        size_t size;
 
-        if (width > *left && *left > 3) {
-                (void) text_width(text, *left - 3, &size);
-                more = "...";
+        if (text_columns <= width) {
+                fputs_unlocked(text, stdout);
+                return text_columns;
         }
-        if (t->right[column])
-                spaces_print(pad);
-        if (c != COLOUR_NORMAL)
-                fputs_unlocked(colour(c), stdout);
+        if (width <= n_more) { /* too little to say so */
+                n_more = 0;
+                more = "";
+        }
+        n = text_width(text, width - n_more, &size);
         (void) fwrite_unlocked(text, 1, size, stdout);
         fputs_unlocked(more, stdout);
-        if (c != COLOUR_NORMAL)
-                fputs_unlocked(colour(COLOUR_NORMAL), stdout);
-        if (!last)
-                spaces_print((t->right[column] ? 0 : pad) + GAP);
-        else
-                fputc_unlocked('\n', stdout);
-
-        *left -= t->widths[column] + GAP < *left ? t->widths[column] + GAP : *left;
+        return n + n_more;
 }
 
-static void heads_print(const Table *t, bool dashes) {
-        unsigned left = UINT32_MAX;
+typedef struct Line {
+        unsigned left;    /* columns up to the edge */
+        unsigned pending; /* spaces, if anything follows */
+} Line;
+
+static void cell_print(const Table *t, size_t column, const char *text, unsigned text_columns, Colour c, Line *line) {
+        unsigned width = t->widths[column], space, taken, pad;
+
+        if (width == 0)
+                return;
+        space = line->pending + (t->right[column] && text_columns < width ? width - text_columns : 0);
+        if (space >= line->left)
+                return;
+        spaces_print(space);
+        line->left -= space;
+
+        if (c != COLOUR_NORMAL)
+                fputs_unlocked(colour(c), stdout);
+        taken = text_print(text, text_columns, width < line->left ? width : line->left);
+        if (c != COLOUR_NORMAL)
+                fputs_unlocked(colour(COLOUR_NORMAL), stdout);
+        line->left -= taken;
+        pad = t->right[column] || taken >= width ? 0 : width - taken;
+        line->pending = pad + GAP;
+}
+
+static void heads_print(const Table *t, bool dashes, unsigned columns) {
+        Line line = { .left = columns };
 
         for (size_t i = 0; i < t->n_columns; i++) {
                 unsigned n = (unsigned) strlen(t->heads[i]);
-                char line[64];
+                char text[64];
 
-                if (dashes && n < sizeof(line)) {
-                        memset(line, '-', n);
-                        line[n] = 0;
+                if (dashes && n < sizeof(text)) {
+                        memset(text, '-', n);
+                        text[n] = 0;
                 }
-                cell_print(t, i, dashes ? line : t->heads[i], n, COLOUR_NORMAL, &left);
+                cell_print(t, i, dashes ? text : t->heads[i], n, COLOUR_NORMAL, &line);
         }
+        fputc_unlocked('\n', stdout);
 }
 
-void table_print(const Table *t, bool legend, bool underline, unsigned columns) {
+void table_print(Table *t, bool legend, bool underline, unsigned columns) {
         (void) setvbuf(stdout, NULL, _IOFBF, STDOUT_BUFFER);
+        if (columns > 0)
+                fit(t, columns);
+        else
+                columns = UINT32_MAX;
         if (legend) {
-                heads_print(t, false);
+                heads_print(t, false, columns);
                 if (underline)
-                        heads_print(t, true);
+                        heads_print(t, true, columns);
         }
 
         for (size_t i = 0; i < t->n_cells;) {
-                unsigned left = columns > 0 ? columns : UINT32_MAX;
+                Line line = { .left = columns };
 
                 for (size_t column = 0; column < t->n_columns && i < t->n_cells; column++, i++)
-                        cell_print(t, column, t->cells[i].text, t->cells[i].width, t->cells[i].colour, &left);
+                        cell_print(t, column, t->cells[i].text, t->cells[i].width, t->cells[i].colour, &line);
+                fputc_unlocked('\n', stdout);
         }
+}
+
+unsigned text_print_cut(const char *text, unsigned columns) {
+        return text_print(text, text_width(text, UINT32_MAX, NULL), columns > 0 ? columns : UINT32_MAX);
 }

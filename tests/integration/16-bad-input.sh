@@ -79,7 +79,7 @@ test_option_values() {
 }
 
 test_options() {
-        refused "^rnx: unknown option --max-mem, see 'rnx run --help'" --max-mem=5 true
+        refused "^rnx: unknown option --max-mem, see 'rnx run --help'; did you mean --max-memory=SIZE\?$" --max-mem=5 true
         refused '^rnx: option --name needs a value' --name
         refused '^rnx: option --detach takes no value' --detach=yes true
         refused '^rnx: unknown option -z' -z true
@@ -100,8 +100,10 @@ test_other_verbs() {
         assert_exit 4 rnx status 999999
         assert_match "$output" "^rnx: there is no job 999999, see 'rnx list'$"
         assert_exit 4 rnx log 999999
-        assert_exit 1 rnx status many
-        assert_match "$output" "^rnx: 'many' is not the id of a job, see 'rnx list'$"
+        assert_exit 4 rnx status many
+        assert_match "$output" "^rnx: you have no job called 'many', see 'rnx list'$"
+        assert_exit 1 rnx status ''
+        assert_match "$output" "^rnx: '' is neither the number nor the name of a job, see 'rnx list'$"
         assert_exit 1 rnx stop "$before"
         assert_one_line "$output"
         assert_match "$output" "job $before has ended already"

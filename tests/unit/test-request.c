@@ -130,16 +130,19 @@ static void test_words(void **state) {
 }
 
 static void test_name(void **state) {
-        static const char *const good[] = { "a", "A-b_c.d+e@f:1", "0123456789012345678901234567890123456789012345678901234567890123" };
-        static const char *const bad[] = { "", "-a", "a b", "a/b", "a\n", "ä", "01234567890123456789012345678901234567890123456789012345678901234" };
+        char longest[REQUEST_NAME_MAX + 2];
+        const char *const good[] = { "a", "A-b_c.d+e@f:1", " two words ", "a/b", "ä", "夜間の学習 🙂", longest + 1 };
+        const char *const bad[] = { "", "-a", "a\n", "a\tb", "\033[2J", "\177", "\xff", "\xc3", "\xe2\x80\xae" "abc", longest };
 
+        memset(longest, 'x', sizeof(longest) - 1);
+        longest[sizeof(longest) - 1] = 0;
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
                 assert_int_equal(request_set_name(request, good[i], &message), 0);
                 assert_string_equal(request->name, good[i]);
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 assert_refused(request_set_name(request, bad[i], &message), "--name", NULL);
-        assert_string_equal(request->name, good[2]); /* a refusal changes nothing */
+        assert_string_equal(request->name, longest + 1); /* a refusal changes nothing */
 }
 
 static void test_runtime(void **state) {
