@@ -280,10 +280,11 @@ static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const ch
                 check_free(c);
                 return r;
         }
-        if (dialog)
+        if (dialog) {
                 send_question(c);
-        else
-                r = share_wait(a->questions, uid, 1, send_question, c, &c->place);
+                return 0; /* not what sd_bus_message_append() returned: 1 would be "allowed" */
+        }
+        r = share_wait(a->questions, uid, 1, send_question, c, &c->place);
         if (r < 0)
                 check_free(c);
         return r;
