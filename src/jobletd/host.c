@@ -79,8 +79,6 @@ int host_policy(sd_bus *bus, const Settings *settings, Policy *ret) {
         Policy p = {
                 .root = PKGLIBEXECDIR "/root",
                 .relay = PKGLIBEXECDIR "/joblet-relay",
-                .accept_unenforced_limits = settings->accept_unenforced_limits,
-                .stop_timeout_usec = settings->stop_timeout_usec,
         };
         int r;
 
@@ -99,8 +97,15 @@ int host_policy(sd_bus *bus, const Settings *settings, Policy *ret) {
         p.machine = strdup(uts.machine);
         if (!p.machine)
                 return -ENOMEM;
+        policy_set(&p, settings);
         *ret = p;
         return 0;
+}
+
+void policy_set(Policy *p, const Settings *settings) {
+        p->accept_unenforced_limits = settings->accept_unenforced_limits;
+        p->stop_timeout_usec = settings->stop_timeout_usec;
+        p->bounds = settings->bounds;
 }
 
 void policy_done(Policy *p) {

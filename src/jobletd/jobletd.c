@@ -3,6 +3,7 @@
 /* joblet.service: turns jobs into transient units. One thread, one event loop. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static int add_signals(sd_event *event) {
 
         sigemptyset(&set);
         sigaddset(&set, SIGCHLD); /* sd_event_add_child() wants it blocked */
+        sigaddset(&set, SIGHUP);  /* one that comes during the start is not lost: the settings may be read already */
         for (size_t i = 0; i < ELEMENTSOF(exits); i++)
                 sigaddset(&set, exits[i]);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -33,10 +35,30 @@ static int add_signals(sd_event *event) {
         return 0;
 }
 
+static void notify_ready(const Manager *m) {
+        (void) sd_notifyf(false, "READY=1\nSTATUS=%zu jobs recorded, %" PRIu64 " running.", m->n_jobs, share_held(m->live));
+}
+
+/* The settings are read again (systemctl reload, see sd_notify(3)). A call that comes after the signal finds the new ones:
+ * signals are looked after first. */
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        Manager *m = userdata;
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the settings.",
+                          (unsigned long long) now.tv_sec * USEC_PER_SEC + (unsigned long long) now.tv_nsec / 1000);
+        if (manager_reload(m) >= 0)
+                log_info("The settings were read again; jobs that run keep what they have.");
+        notify_ready(m);
+        return 0;
+}
+
 static int run(void) {
         _cleanup_(manager_freep) Manager *m = NULL;
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(health_freep) Health *health = NULL;
+        _cleanup_(sd_event_source_unrefp) sd_event_source *reload = NULL;
         int r;
 
         umask(0022);
@@ -62,7 +84,12 @@ static int run(void) {
         r = health_watch(event, m->calls, &health);
         if (r < 0)
                 return log_error_errno(r, "Failed to set up the watchdog: %m");
-        (void) sd_notifyf(false, "READY=1\nSTATUS=%zu jobs recorded, %u running.", m->n_jobs, (unsigned) share_held(m->live));
+        r = sd_event_add_signal(event, &reload, SIGHUP, on_reload, m);
+        if (r >= 0)
+                r = sd_event_source_set_priority(reload, SD_EVENT_PRIORITY_IMPORTANT - 1);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up signals: %m");
+        notify_ready(m);
         r = sd_event_loop(event);
         (void) sd_notify(false, "STOPPING=1");
         manager_shutdown(m);

@@ -168,7 +168,7 @@ static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *err
         Job *j;
         int r;
 
-        r = options_read(message, m->settings.default_network, &request, &go, error);
+        r = options_read(message, &m->settings.defaults, &request, &go, error);
         if (r < 0)
                 return r;
         r = authority_sender_uid(m->authority, message, &owner);
@@ -195,7 +195,7 @@ static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *er
         uid_t owner;
         int r;
 
-        r = options_read(message, m->settings.default_network, &request, NULL, error);
+        r = options_read(message, &m->settings.defaults, &request, NULL, error);
         if (r < 0)
                 return r;
         r = authority_sender_uid(m->authority, message, &owner);

@@ -481,6 +481,18 @@ int manager_startup(Manager *m) {
         return 0;
 }
 
+int manager_reload(Manager *m) {
+        Settings settings;
+        int r;
+
+        r = settings_load(PKGSYSCONFDIR, &settings);
+        if (r < 0)
+                return r;
+        m->settings = settings;
+        policy_set(&m->policy, &settings);
+        return 0;
+}
+
 void manager_shutdown(Manager *m) {
         int r = write_number(PKGSTATEDIR, "next-id", m->last_id + 1, /* sync= */ true);
 

@@ -57,6 +57,8 @@ DEFINE_CLEANUP(Manager*, manager_free);
 
 /* Compares records and units, and goes on from there. */
 int manager_startup(Manager *m);
+/* Reads the settings again; what runs keeps those that it has. Returns 0, or a negative errno with the old ones kept. */
+int manager_reload(Manager *m);
 /* Ends in order: what is only in memory is written. */
 void manager_shutdown(Manager *m);
 

@@ -135,7 +135,7 @@ static int read_all(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_err
         return bus_dictionary_read(m, read_option, &(Target) { request, go, 0 }, error);
 }
 
-int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, RelayGo *ret_go,
+int options_read(sd_bus_message *m, const RequestDefaults *defaults, Request **ret, RelayGo *ret_go,
                  sd_bus_error *error) {
         _cleanup_(request_freep) Request *request = NULL;
         _cleanup_(relay_go_done) RelayGo go = RELAY_GO_NULL;
@@ -144,10 +144,10 @@ int options_read(sd_bus_message *m, NetworkMode default_network, Request **ret, 
         r = request_new(&request);
         if (r < 0)
                 return r;
-        request->network = default_network;
         r = read_all(m, request, ret_go ? &go : NULL, error);
         if (r < 0)
                 return r;
+        request_apply_defaults(request, defaults);
         if (ret_go && (go.download_fd >= 0) != (strv_length(request->download) > 0))
                 return refuse(error, "Download and DownloadPaths belong together");
         if (ret_go && request->kill_on_exit && go.control_fd < 0)

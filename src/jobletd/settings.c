@@ -22,22 +22,106 @@ static int parse_boolean(const char *value, bool *ret) {
         return -EINVAL;
 }
 
-static int apply(Settings *s, const char *key, const char *value) {
-        NetworkMode network;
+/* A number of one kind, or none. */
+static int parse_limit(const char *value, int (*parse)(const char *value, uint64_t *ret), uint64_t *ret) {
+        if (strcmp(value, "infinity") == 0)
+                return *ret = UINT64_MAX, 0;
+        return parse(value, ret);
+}
 
+static int parse_memory(const char *value, uint64_t *ret) {
+        uint64_t bytes;
+        int r = size_parse(value, MEMORY_UNIT, &bytes);
+
+        if (r < 0)
+                return r;
+        if (bytes < REQUEST_MEMORY_MIN)
+                return -ERANGE;
+        *ret = bytes;
+        return 0;
+}
+
+static int parse_bytes(const char *value, uint64_t *ret) {
+        uint64_t bytes;
+        int r = size_parse(value, 1, &bytes);
+
+        if (r < 0)
+                return r;
+        if (bytes == 0) /* to tmpfs that is no limit */
+                return -ERANGE;
+        *ret = bytes;
+        return 0;
+}
+
+static int parse_tasks(const char *value, uint64_t *ret) {
+        char *end;
+        unsigned long long n;
+
+        if (value[0] < '1' || value[0] > '9')
+                return -EINVAL;
+        errno = 0;
+        n = strtoull(value, &end, 10);
+        if (errno != 0 || *end)
+                return -EINVAL;
+        *ret = n;
+        return 0;
+}
+
+static int parse_timeout(const char *value, uint64_t *ret) {
+        uint64_t usec;
+        int r = timespan_parse(value, &usec);
+
+        if (r < 0)
+                return r;
+        if (usec == 0)
+                return -ERANGE;
+        *ret = usec;
+        return 0;
+}
+
+static int parse_percent(const char *value, uint32_t *ret) {
+        unsigned percent;
+        int r;
+
+        if (strcmp(value, "infinity") == 0)
+                return *ret = 0, 0;
+        r = percent_parse(value, &percent);
+        if (r < 0)
+                return r;
+        *ret = percent;
+        return 0;
+}
+
+static int parse_network(const char *value, NetworkMode *ret) {
+        NetworkMode network = network_mode_from_string(value);
+
+        if (network < 0)
+                return -EINVAL;
+        *ret = network;
+        return 0;
+}
+
+static int apply(Settings *s, const char *key, const char *value) {
         if (strcmp(key, "AcceptUnenforcedLimits") == 0)
                 return parse_boolean(value, &s->accept_unenforced_limits);
         if (strcmp(key, "StopTimeoutSec") == 0)
                 return timespan_parse(value, &s->stop_timeout_usec);
         if (strcmp(key, "UploadMax") == 0)
                 return size_parse(value, 1, &s->upload_max);
-        if (strcmp(key, "DefaultNetwork") == 0) {
-                network = network_mode_from_string(value);
-                if (network < 0)
-                        return -EINVAL;
-                s->default_network = network;
-                return 0;
-        }
+        if (strcmp(key, "DefaultNetwork") == 0)
+                return parse_network(value, &s->defaults.network);
+        if (strcmp(key, "DefaultMaxMemory") == 0)
+                return parse_limit(value, parse_memory, &s->defaults.memory_max);
+        if (strcmp(key, "DefaultMaxCPU") == 0)
+                return parse_percent(value, &s->defaults.cpu_percent);
+        if (strcmp(key, "DefaultTimeout") == 0)
+                return parse_limit(value, parse_timeout, &s->defaults.timeout_usec);
+        if (strcmp(key, "DefaultMaxTasks") == 0)
+                return parse_limit(value, parse_tasks, &s->bounds.tasks_max);
+        if (strcmp(key, "TmpSize") == 0)
+                return parse_limit(value, parse_bytes, &s->bounds.tmp_size);
+        if (strcmp(key, "ShmSize") == 0)
+                return parse_limit(value, parse_bytes, &s->bounds.shm_size);
         return -ENOENT;
 }
 
@@ -48,31 +132,41 @@ static char* strip(char *s) {
         return s;
 }
 
+static void apply_line(Settings *s, const char *path, unsigned number, char *line) {
+        char *equals = strchr(line, '='), *key, *value;
+        int r;
+
+        if (!equals) {
+                log_warning("%s:%u: '%s' is not KEY=VALUE, ignoring", path, number, line);
+                return;
+        }
+        *equals = 0;
+        key = strip(line);
+        value = strip(equals + 1);
+        r = apply(s, key, value);
+        if (r == -ENOENT)
+                log_warning("%s:%u: unknown setting %s=, ignoring; see jobletd(8)", path, number, key);
+        else if (r < 0)
+                log_warning("%s:%u: '%s' is not a value for %s=, ignoring; see jobletd(8)", path, number, value, key);
+}
+
 static void parse(Settings *s, const char *path, char *text) {
         unsigned number = 0;
+        bool ours = true;
         char *line;
 
         while ((line = strsep(&text, "\n"))) {
-                char *equals;
-                int r;
-
                 number++;
                 line = strip(line);
-                if (line[0] == 0 || line[0] == '#' || line[0] == ';' || strcmp(line, "[Job]") == 0)
+                if (line[0] == 0 || line[0] == '#' || line[0] == ';')
                         continue;
-                equals = strchr(line, '=');
-                if (!equals) {
-                        log_warning("%s:%u: '%s' is not KEY=VALUE, ignoring", path, number, line);
-                        continue;
-                }
-                *equals = 0;
-                r = apply(s, strip(line), strip(equals + 1));
-                if (r == -ENOENT)
-                        log_warning("%s:%u: unknown setting %s=, ignoring; see jobletd(8)", path, number,
-                                    strip(line));
-                else if (r < 0)
-                        log_warning("%s:%u: '%s' is not a value for %s=, ignoring; see jobletd(8)", path,
-                                    number, strip(equals + 1), strip(line));
+                if (line[0] == '[') {
+                        ours = strcmp(line, "[Job]") == 0;
+                        if (!ours)
+                                log_warning("%s:%u: unknown section %s, ignoring all that is in it; settings of jobletd belong into [Job]",
+                                            path, number, line);
+                } else if (ours)
+                        apply_line(s, path, number, line);
         }
 }
 
@@ -122,7 +216,8 @@ int settings_load(const char *directory, Settings *ret) {
         *ret = (Settings) {
                 .stop_timeout_usec = 10 * USEC_PER_SEC,
                 .upload_max = UINT64_C(16) << 30,
-                .default_network = NETWORK_NONE,
+                .defaults = REQUEST_DEFAULTS_NONE,
+                .bounds = JOB_BOUNDS_DEFAULT,
         };
         r = load_file(ret, directory, "jobletd.conf");
         return r < 0 ? r : load_drop_ins(ret, directory);

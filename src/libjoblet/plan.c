@@ -161,6 +161,7 @@ static int set_limits(Plan *p, const Request *request, const Policy *policy) {
         p->cpu_percent = request->cpu_percent;
         p->timeout_usec = request->timeout_usec;
         p->stop_timeout_usec = policy->stop_timeout_usec;
+        p->tasks_max = policy->bounds.tasks_max;
         p->network = request->network;
         if (!request->cpus)
                 return 0;

@@ -13,6 +13,15 @@
 #include "request.h"
 #include "store.h"
 
+/* How much of what everybody shares a job may take that has no limit of its own. UINT64_MAX: no limit. */
+typedef struct JobBounds {
+        uint64_t tasks_max; /* processes and threads */
+        uint64_t tmp_size;  /* bytes of /tmp and of /var/tmp, which are in memory */
+        uint64_t shm_size;  /* bytes of /dev/shm */
+} JobBounds;
+
+#define JOB_BOUNDS_DEFAULT (JobBounds) { 4096, UINT64_C(1) << 30, UINT64_C(1) << 30 }
+
 /* What is true of this host, and what its administrator has decided. */
 typedef struct Policy {
         unsigned systemd_version; /* of the running manager: 252 */
@@ -23,6 +32,7 @@ typedef struct Policy {
         bool has_memory, has_cpu, has_cpuset; /* whether the manager can enforce such limits */
         bool accept_unenforced_limits;        /* run a job all the same where it cannot */
         uint64_t stop_timeout_usec;           /* between SIGTERM and SIGKILL */
+        JobBounds bounds;
         const char *root;                     /* the skeleton of a job's root */
         char *const *etc_directories;         /* names of those in the host's /etc that jobs see */
         const char *relay;                    /* the relay's path on the host, or NULL: the command is run directly */
@@ -83,6 +93,7 @@ typedef struct Plan {
         size_t cpu_set_size;
         uint64_t timeout_usec;
         uint64_t stop_timeout_usec;
+        uint64_t tasks_max;
         NetworkMode network;
 
         /* Of the runtime's package manager. There are no volumes yet, so that no job has one mounted. */

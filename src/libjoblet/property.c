@@ -99,6 +99,7 @@ static void append_limits(PropertyList *l, const Plan *p) {
                 append(l, (Property) { "AllowedCPUs", NULL, PROPERTY_CPU_SET });
         if (p->timeout_usec != USEC_INFINITY)
                 append(l, (Property) { "RuntimeMaxUSec", "RuntimeMaxSec", PROPERTY_USEC, .number = p->timeout_usec });
+        append(l, (Property) { "TasksMax", NULL, PROPERTY_UINT64, .number = p->tasks_max });
         append(l, (Property) { "TimeoutStopUSec", "TimeoutStopSec", PROPERTY_USEC, .number = p->stop_timeout_usec });
 }
 

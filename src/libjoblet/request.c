@@ -115,6 +115,7 @@ int request_set_command(Request *r, char *const *command, char **reterr) {
                 return q;
         strv_free(r->command);
         r->command = copy;
+        r->given |= REQUEST_COMMAND;
         return 0;
 }
 
@@ -124,6 +125,7 @@ int request_set_shell(Request *r, const char *mode, char **reterr) {
         if (m < 0)
                 return refuse_value(reterr, "--shell", mode, "is none of auto, yes and no");
         r->shell = m;
+        r->given |= REQUEST_SHELL;
         return 0;
 }
 
@@ -156,6 +158,7 @@ int request_set_runtime(Request *r, const char *spelling, char **reterr) {
                                     "is not the name of a runtime; see 'rnx runtime list'");
         if (q < 0)
                 return q;
+        r->given |= REQUEST_RUNTIME;
         return replace(&r->runtime, spelling);
 }
 
@@ -170,6 +173,7 @@ int request_set_name(Request *r, const char *name, char **reterr) {
         if (!text_is_line(name) || name[0] == '-')
                 return refuse_value(reterr, "--name", name,
                                     "is not a valid name; any text in UTF-8 without control characters is, unless it begins with -");
+        r->given |= REQUEST_NAME;
         return replace(&r->name, name);
 }
 
@@ -178,15 +182,19 @@ int request_set_memory_max(Request *r, uint64_t bytes, char **reterr) {
                 return message_set(reterr, -EINVAL, "--max-memory: %llu bytes are too few to start any program; the least is %u MiB",
                               (unsigned long long) bytes, (unsigned) (REQUEST_MEMORY_MIN >> 20));
         r->memory_max = bytes;
+        r->given |= REQUEST_MEMORY;
         return 0;
 }
 
 int request_set_cpu_percent(Request *r, uint32_t percent, char **reterr) {
-        if (percent == 0 || percent > REQUEST_CPU_PERCENT_MAX)
+        if (percent == UINT32_MAX)
+                percent = 0; /* no limit */
+        else if (percent == 0 || percent > REQUEST_CPU_PERCENT_MAX)
                 return message_set(reterr, -EINVAL,
                                    "--max-cpu: %u is out of range; give percent of one core, from 1 to %u",
                                    percent, REQUEST_CPU_PERCENT_MAX);
         r->cpu_percent = percent;
+        r->given |= REQUEST_CPU_PERCENT;
         return 0;
 }
 
@@ -207,6 +215,7 @@ int request_set_cpus(Request *r, const char *list, char **reterr) {
         r->cpu_set = set;
         r->cpu_set_size = size;
         r->cpus = text;
+        r->given |= REQUEST_CPUS;
         return 0;
 }
 
@@ -241,6 +250,7 @@ int request_set_environment(Request *r, char *const *assignments, char **reterr)
                 return q;
         strv_free(r->environment);
         r->environment = copy;
+        r->given |= REQUEST_ENVIRONMENT;
         return 0;
 }
 
@@ -270,6 +280,7 @@ int request_set_workdir(Request *r, const char *path, char **reterr) {
         if (!job_path_is_valid(path))
                 return refuse_value(reterr, "--workdir", path,
                                     "is not a path in the job; give an absolute one, or one relative to /work, without '..'");
+        r->given |= REQUEST_WORKDIR;
         if (path[0] == '/')
                 return replace(&r->workdir, path);
         if (asprintf(&absolute, "/work/%s", path) < 0)
@@ -283,6 +294,7 @@ int request_set_timeout(Request *r, uint64_t usec, char **reterr) {
         if (usec == 0)
                 return message_set(reterr, -EINVAL, "--timeout: a job that may take no time cannot run; give a time span such as 30min or 2h");
         r->timeout_usec = usec;
+        r->given |= REQUEST_TIMEOUT;
         return 0;
 }
 
@@ -292,6 +304,7 @@ int request_set_network(Request *r, const char *mode, char **reterr) {
         if (m < 0)
                 return refuse_value(reterr, "--network", mode, "is no network; use none or host");
         r->network = m;
+        r->given |= REQUEST_NETWORK;
         return 0;
 }
 
@@ -317,17 +330,31 @@ int request_set_download(Request *r, char *const *paths, char **reterr) {
                 return q;
         strv_free(r->download);
         r->download = copy;
+        r->given |= REQUEST_DOWNLOAD;
         return 0;
 }
 
 int request_set_kill_on_exit(Request *r, bool value, char **reterr) {
         r->kill_on_exit = value;
+        r->given |= REQUEST_KILL;
         return 0;
+}
+
+void request_apply_defaults(Request *r, const RequestDefaults *defaults) {
+        if (!(r->given & REQUEST_NETWORK))
+                r->network = defaults->network;
+        if (!(r->given & REQUEST_MEMORY))
+                r->memory_max = defaults->memory_max;
+        if (!(r->given & REQUEST_CPU_PERCENT))
+                r->cpu_percent = defaults->cpu_percent;
+        if (!(r->given & REQUEST_TIMEOUT))
+                r->timeout_usec = defaults->timeout_usec;
 }
 
 int request_set_request_id(Request *r, const char *id, char **reterr) {
         if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)
                 return refuse_value(reterr, "RequestId", id,
                                     "is not a 128-bit id of 32 lower-case hexadecimal digits");
+        r->given |= REQUEST_ID;
         return replace(&r->request_id, id);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the caller asked for, range-checked, nothing else. Descriptors are not part of it. */
+/* What the caller asked for, range-checked, nothing else. Descriptors are not part of it. Whether something was asked
+ * for is a bit of its own, never guessed from the value: the administrator's defaults may be other ones than ours. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,7 +44,26 @@ ShellMode shell_mode_from_string(const char *s);
 #define REQUEST_MEMORY_MIN (UINT64_C(4) << 20) /* below, not even the loader fits */
 #define REQUEST_CPU_PERCENT_MAX 1000000U
 
+/* What was given. */
+typedef enum RequestGiven {
+        REQUEST_COMMAND     = 1 << 0,
+        REQUEST_SHELL       = 1 << 1,
+        REQUEST_RUNTIME     = 1 << 2,
+        REQUEST_NAME        = 1 << 3,
+        REQUEST_MEMORY      = 1 << 4,
+        REQUEST_CPU_PERCENT = 1 << 5,
+        REQUEST_CPUS        = 1 << 6,
+        REQUEST_ENVIRONMENT = 1 << 7,
+        REQUEST_WORKDIR     = 1 << 8,
+        REQUEST_TIMEOUT     = 1 << 9,
+        REQUEST_NETWORK     = 1 << 10,
+        REQUEST_DOWNLOAD    = 1 << 11,
+        REQUEST_KILL        = 1 << 12,
+        REQUEST_ID          = 1 << 13,
+} RequestGiven;
+
 typedef struct Request {
+        unsigned given;      /* RequestGiven */
         char **command;      /* as given: the shell gets into it in the plan */
         ShellMode shell;
         char *runtime;        /* as spelled, or NULL: the host's programs */
@@ -62,12 +82,23 @@ typedef struct Request {
         char *request_id; /* 32 hexadecimal digits of the client's choice, or NULL */
 } Request;
 
+/* What takes the place of what was not given. */
+typedef struct RequestDefaults {
+        NetworkMode network;
+        uint64_t memory_max;
+        uint32_t cpu_percent;
+        uint64_t timeout_usec;
+} RequestDefaults;
+
+#define REQUEST_DEFAULTS_NONE (RequestDefaults) { NETWORK_NONE, UINT64_MAX, 0, UINT64_MAX }
+
 int request_new(Request **ret);
 Request* request_free(Request *r);
 DEFINE_CLEANUP(Request*, request_free);
 
 /* Sets an option from what a user wrote or a client sent. Each returns 0, -EINVAL with a sentence in
- * *reterr that names option, value and rule, or -ENOMEM. */
+ * *reterr that names option, value and rule, or -ENOMEM. Where no limit is a value it is UINT64_MAX, and UINT32_MAX of
+ * a percentage. */
 int request_set_command(Request *r, char *const *command, char **reterr);
 int request_set_shell(Request *r, const char *mode, char **reterr);
 int request_set_runtime(Request *r, const char *spelling, char **reterr);
@@ -82,6 +113,8 @@ int request_set_network(Request *r, const char *mode, char **reterr);
 int request_set_download(Request *r, char *const *paths, char **reterr);
 int request_set_kill_on_exit(Request *r, bool value, char **reterr);
 int request_set_request_id(Request *r, const char *id, char **reterr);
+
+void request_apply_defaults(Request *r, const RequestDefaults *defaults);
 
 /* What is executed for it, with the shell where one is wanted. Returns 0, -EINVAL with a sentence, or -ENOMEM. */
 int request_command(const Request *r, char ***ret, char **reterr);

@@ -77,14 +77,14 @@ static int set_network(const Option *o, const char *value) {
 static int set_max_memory(const Option *o, const char *value) {
         Request *request = arg_request();
         char *message = NULL;
-        uint64_t bytes;
+        uint64_t bytes = UINT64_MAX;
         int r;
 
         if (!request)
                 return -ENOMEM;
-        r = size_parse(value, UINT64_C(1) << 20, &bytes);
+        r = strcmp(value, "infinity") == 0 ? 0 : size_parse(value, UINT64_C(1) << 20, &bytes);
         if (r < 0)
-                return log_error(r, "--max-memory=%s: must be a size in MiB, or with a unit such as 512M or 2G", value);
+                return log_error(r, "--max-memory=%s: must be a size in MiB, or with a unit such as 512M or 2G, or infinity", value);
         r = request_set_memory_max(request, bytes, &message);
         return request_result(r, message);
 }
@@ -92,14 +92,14 @@ static int set_max_memory(const Option *o, const char *value) {
 static int set_max_cpu(const Option *o, const char *value) {
         Request *request = arg_request();
         char *message = NULL;
-        unsigned percent;
+        unsigned percent = UINT32_MAX;
         int r;
 
         if (!request)
                 return -ENOMEM;
-        r = percent_parse(value, &percent);
+        r = strcmp(value, "infinity") == 0 ? 0 : percent_parse(value, &percent);
         if (r < 0)
-                return log_error(r, "--max-cpu=%s: must be a whole number, in percent of one core", value);
+                return log_error(r, "--max-cpu=%s: must be a whole number, in percent of one core, or infinity", value);
         r = request_set_cpu_percent(request, percent, &message);
         return request_result(r, message);
 }
@@ -114,7 +114,7 @@ static int set_timeout(const Option *o, const char *value) {
                 return -ENOMEM;
         r = timespan_parse(value, &usec);
         if (r < 0)
-                return log_error(r, "--timeout=%s: must be a time such as 90s, 10min or 2h30m", value);
+                return log_error(r, "--timeout=%s: must be a time such as 90s, 10min or 2h30m, or infinity", value);
         r = request_set_timeout(request, usec, &message);
         return request_result(r, message);
 }
@@ -213,7 +213,7 @@ const Option run_options[] = {
           set_shell, NULL, "auto yes no" },
         { 0,   "name",       "NAME",         "a name to find the job by", set_name },
         { 0,   "timeout",    "TIME",         "end the job after this time (90s, 2h30m)", set_timeout },
-        { 0,   "network",    "NAME",         "none (the default) or host", set_network, NULL, "none host" },
+        { 0,   "network",    "NAME",         "none (unless set otherwise on this host) or host", set_network, NULL, "none host" },
         { 0,   "upload",     "PATH",         "put a file or a directory into /work", add_upload, NULL, COMPLETE_FILE },
         { 0,   "upload-dir", "DIR",          "put what is in a directory into /work",
           add_upload_dir, NULL, COMPLETE_DIRECTORY },
@@ -267,25 +267,25 @@ static int append_strv(sd_bus_message *m, const char *key, char **l) {
 static int append_request(sd_bus_message *m, const Request *q) {
         int r = 0;
 
-        if (q->runtime)
+        if (q->given & REQUEST_RUNTIME)
                 r = sd_bus_message_append(m, "{sv}", "Runtime", "s", q->runtime);
-        if (r >= 0 && q->name)
+        if (r >= 0 && q->given & REQUEST_NAME)
                 r = sd_bus_message_append(m, "{sv}", "Name", "s", q->name);
-        if (r >= 0 && q->memory_max != UINT64_MAX)
+        if (r >= 0 && q->given & REQUEST_MEMORY)
                 r = sd_bus_message_append(m, "{sv}", "MaxMemory", "t", q->memory_max);
-        if (r >= 0 && q->cpu_percent > 0)
-                r = sd_bus_message_append(m, "{sv}", "MaxCPU", "u", q->cpu_percent);
-        if (r >= 0 && q->cpus)
+        if (r >= 0 && q->given & REQUEST_CPU_PERCENT)
+                r = sd_bus_message_append(m, "{sv}", "MaxCPU", "u", q->cpu_percent ?: UINT32_MAX);
+        if (r >= 0 && q->given & REQUEST_CPUS)
                 r = sd_bus_message_append(m, "{sv}", "CPUCores", "s", q->cpus);
-        if (r >= 0 && q->shell != SHELL_AUTO)
+        if (r >= 0 && q->given & REQUEST_SHELL)
                 r = sd_bus_message_append(m, "{sv}", "Shell", "s", shell_mode_to_string(q->shell));
         if (r >= 0)
                 r = append_strv(m, "Environment", q->environment);
-        if (r >= 0 && strcmp(q->workdir, "/work") != 0)
+        if (r >= 0 && q->given & REQUEST_WORKDIR)
                 r = sd_bus_message_append(m, "{sv}", "WorkingDirectory", "s", q->workdir);
-        if (r >= 0 && q->timeout_usec != USEC_INFINITY)
+        if (r >= 0 && q->given & REQUEST_TIMEOUT)
                 r = sd_bus_message_append(m, "{sv}", "TimeoutUSec", "t", q->timeout_usec);
-        if (r >= 0 && q->network != NETWORK_NONE)
+        if (r >= 0 && q->given & REQUEST_NETWORK)
                 r = sd_bus_message_append(m, "{sv}", "Network", "s", network_mode_to_string(q->network));
         if (r >= 0)
                 r = append_strv(m, "DownloadPaths", q->download);

@@ -54,7 +54,7 @@ static void check(const Settings *s, bool accept, uint64_t stop_usec, uint64_t u
         assert_int_equal(s->accept_unenforced_limits, accept);
         assert_int_equal(s->stop_timeout_usec, stop_usec);
         assert_int_equal(s->upload_max, upload);
-        assert_int_equal(s->default_network, network);
+        assert_int_equal(s->defaults.network, network);
 }
 
 static void check_defaults(const Settings *s) {
@@ -116,6 +116,55 @@ static void test_booleans(void **state) {
         }
 }
 
+static void test_limits_of_jobs(void **state) {
+        const Fixture *f = *state;
+        _cleanup_free_ char *log = NULL, *none = NULL;
+        Settings s;
+
+        put(f, "jobletd.conf", "[Job]\nDefaultMaxMemory=2048\nDefaultMaxCPU=150%\nDefaultTimeout=1d\n"
+            "DefaultMaxTasks=100\nTmpSize=64M\nShmSize=32M\n");
+        assert_int_equal(load(f->root, &s, &log), 0);
+        assert_string_equal(log, "");
+        assert_int_equal(s.defaults.memory_max, UINT64_C(2048) << 20);
+        assert_int_equal(s.defaults.cpu_percent, 150);
+        assert_int_equal(s.defaults.timeout_usec, UINT64_C(86400) * USEC_PER_SEC);
+        assert_int_equal(s.bounds.tasks_max, 100);
+        assert_int_equal(s.bounds.tmp_size, 64 << 20);
+        assert_int_equal(s.bounds.shm_size, 32 << 20);
+
+        put(f, "jobletd.conf.d/x.conf", "[Job]\nDefaultMaxMemory=infinity\nDefaultMaxCPU=infinity\nDefaultTimeout=infinity\n"
+            "DefaultMaxTasks=infinity\nTmpSize=infinity\n");
+        assert_int_equal(load(f->root, &s, &none), 0);
+        assert_string_equal(none, "");
+        assert_int_equal(s.defaults.memory_max, UINT64_MAX);
+        assert_int_equal(s.defaults.cpu_percent, 0);
+        assert_int_equal(s.defaults.timeout_usec, USEC_INFINITY);
+        assert_int_equal(s.bounds.tasks_max, UINT64_MAX);
+        assert_int_equal(s.bounds.tmp_size, UINT64_MAX);
+        assert_int_equal(s.bounds.shm_size, 32 << 20);
+}
+
+/* What is in a section of somebody else's is not ours, whatever it is called. A file begins in ours. */
+static void test_sections(void **state) {
+        const Fixture *f = *state;
+        _cleanup_free_ char *log = NULL, *expected = NULL;
+        Settings s;
+
+        put(f, "jobletd.conf", "UploadMax=1M\n[Service]\nUploadMax=2M\nNonsense\n[Job]\nStopTimeoutSec=3s\n[Jobs]\nDefaultNetwork=host\n");
+        put(f, "jobletd.conf.d/x.conf", "AcceptUnenforcedLimits=yes\n");
+        assert_true(asprintf(&expected, "%s/jobletd.conf:2: unknown section [Service], ignoring all that is in it; settings of jobletd belong into [Job]\n"
+                             "%s/jobletd.conf:7: unknown section [Jobs]", f->root, f->root) > 0);
+        assert_int_equal(load(f->root, &s, &log), 0);
+        check(&s, true, 3 * USEC_PER_SEC, UINT64_C(1) << 20, NETWORK_NONE);
+        for (const char *line = expected; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+                _cleanup_free_ char *one = strndup(line, strcspn(line, "\n"));
+
+                if (!strstr(log, one))
+                        fail_msg("no '%s' in '%s'", one, log);
+        }
+        assert_null(strstr(log, "Nonsense"));
+}
+
 /* In the order of their names, after the file; what does not end in .conf, or is hidden, is none. */
 static void test_drop_ins(void **state) {
         const Fixture *f = *state;
@@ -147,7 +196,11 @@ static void test_bad_lines(void **state) {
                 { "stoptimeoutsec=1s",              "unknown setting stoptimeoutsec=, ignoring; see jobletd(8)"                      },
                 { "MaxMemory = 1G",                 "unknown setting MaxMemory=, ignoring"                                           },
                 { "StopTimeoutSec",                 "'StopTimeoutSec' is not KEY=VALUE, ignoring"                                    },
-                { "[Service]",                      "'[Service]' is not KEY=VALUE"                                                   },
+                { "DefaultMaxMemory=1",             "'1' is not a value for DefaultMaxMemory="                                       },
+                { "DefaultTimeout=0",               "'0' is not a value for DefaultTimeout="                                         },
+                { "DefaultMaxCPU=0",                "'0' is not a value for DefaultMaxCPU="                                          },
+                { "DefaultMaxTasks=-1",             "'-1' is not a value for DefaultMaxTasks="                                       },
+                { "TmpSize=0",                      "'0' is not a value for TmpSize="                                                },
         };
         const Fixture *f = *state;
 
@@ -219,6 +272,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_good_file, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_booleans, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_limits_of_jobs, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sections, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_drop_ins, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bad_lines, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_bad_line_of_a_drop_in, setup, teardown),
