@@ -15,6 +15,7 @@
 #include "log.h"
 #include "record.h"
 #include "remove-tree.h"
+#include "tree-removal.h"
 #include "strv.h"
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
@@ -33,22 +34,24 @@ static int open_directory(const char *path, mode_t mode) {
 int job_files_open(JobFiles *f) {
         _cleanup_close_ int run_fd = -EBADF;
 
-        *f = (JobFiles) { -EBADF, -EBADF, -EBADF, JOB_ETC_NULL };
+        *f = JOB_FILES_NULL;
 
         run_fd = open_directory(PKGRUNDIR, 0755);
         if (run_fd < 0)
                 return run_fd;
         f->run_fd = open_directory(PKGRUNDIR "/jobs", 0700);
         f->work_fd = open_directory(PKGSTATEDIR "/work", 0700);
+        f->tmp_fd = open_directory(PKGSTATEDIR "/tmp", 0700);
         f->outcomes_fd = open_directory(PKGSTATEDIR "/outcomes", 0700);
-        if (f->run_fd < 0 || f->work_fd < 0 || f->outcomes_fd < 0)
-                return f->run_fd < 0 ? f->run_fd : f->work_fd < 0 ? f->work_fd : f->outcomes_fd;
+        if (f->run_fd < 0 || f->work_fd < 0 || f->tmp_fd < 0 || f->outcomes_fd < 0)
+                return f->run_fd < 0 ? f->run_fd : f->work_fd < 0 ? f->work_fd : f->tmp_fd < 0 ? f->tmp_fd : f->outcomes_fd;
         return job_etc_open(&f->etc, "/etc", run_fd);
 }
 
 void job_files_close(JobFiles *f) {
         f->run_fd = safe_close(f->run_fd);
         f->work_fd = safe_close(f->work_fd);
+        f->tmp_fd = safe_close(f->tmp_fd);
         f->outcomes_fd = safe_close(f->outcomes_fd);
         job_etc_close(&f->etc);
 }
@@ -152,7 +155,7 @@ static int make_cgroup_view(int dir_fd, const char *cgroup) {
 }
 
 int job_files_prepare(const JobFiles *f, const Plan *plan) {
-        _cleanup_close_ int dir_fd = -EBADF, work_fd = -EBADF;
+        _cleanup_close_ int dir_fd = -EBADF, work_fd = -EBADF, tmp_fd = -EBADF;
         int r;
 
         dir_fd = make_own(f->run_fd, plan->id);
@@ -161,6 +164,11 @@ int job_files_prepare(const JobFiles *f, const Plan *plan) {
         work_fd = make_own(f->work_fd, plan->id);
         if (work_fd < 0)
                 return work_fd;
+        tmp_fd = make_own(f->tmp_fd, plan->id);
+        if (tmp_fd < 0)
+                return tmp_fd;
+        if (fchmod(tmp_fd, 01777) < 0)
+                return -errno;
         r = plan->cgroup ? make_cgroup_view(dir_fd, plan->cgroup) : 0;
         return r < 0 ? r : write_user(dir_fd, plan->user, 65534);
 }
@@ -274,82 +282,26 @@ int job_files_explain(int error, char **ret) {
         return n < 0 ? -ENOMEM : 0;
 }
 
-/* How many workspaces are being removed, and those whose turn comes then. */
-static unsigned n_removing;
-static char **to_remove;
+/* The user of systemd's that the job had: the same for all jobs of one user. */
+static uid_t job_user(const JobFiles *f, const char *name) {
+        struct stat st;
 
-/* One that is being removed. */
-typedef struct Removal {
-        const JobFiles *files; /* not a reference */
-        sd_event *event;       /* not a reference */
-} Removal;
-
-static void remove_next(const JobFiles *f, sd_event *event);
-
-static void on_removed(const siginfo_t *si, void *userdata) {
-        _cleanup_free_ Removal *removal = userdata;
-
-        if (si->si_code != CLD_EXITED || si->si_status != 0)
-                log_warning("Failed to remove the workspace of a finished job completely (status %d); it is tried again at the next start",
-                            si->si_status);
-        n_removing--;
-        remove_next(removal->files, removal->event);
-}
-
-/* A big tree takes long: a child removes it, so that the event loop goes on. */
-static int remove_in_child(const JobFiles *f, const char *name, sd_event *event) {
-        _cleanup_free_ Removal *removal = malloc(sizeof *removal);
-        int r;
-
-        if (!removal)
-                return -ENOMEM;
-        *removal = (Removal) { f, event };
-        r = child_fork(event, f->work_fd, on_removed, removal);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                _exit(remove_tree_at(CHILD_FD, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-        TAKE_PTR(removal);
-        n_removing++;
-        return 0;
-}
-
-static void remove_next(const JobFiles *f, sd_event *event) {
-        size_t n = strv_length(to_remove);
-
-        while (n > 0 && n_removing < REMOVING_MAX) {
-                _cleanup_free_ char *name = TAKE_PTR(to_remove[--n]);
-                int r = remove_in_child(f, name, event);
-
-                if (r < 0)
-                        log_warning_errno(r, "Failed to remove the workspace of job %s, ignoring: %m", name);
-        }
-        if (n == 0)
-                to_remove = strv_free(to_remove);
-}
-
-static int remove_workspace(const JobFiles *f, sd_event *event, const char *name) {
-        int r;
-
-        if (unlinkat(f->work_fd, name, AT_REMOVEDIR) >= 0 || errno == ENOENT)
-                return 0;
-        if (errno != ENOTEMPTY && errno != EEXIST)
-                return -errno;
-        r = strv_extend(&to_remove, name);
-        if (r >= 0)
-                remove_next(f, event);
-        return r;
+        return fstatat(f->work_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 ? st.st_uid : 0;
 }
 
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {
         _cleanup_free_ char *name = NULL;
+        uid_t uid;
         int r;
 
         r = directory_name(id, &name);
         if (r >= 0)
                 r = remove_tree_at(f->run_fd, name);
+        uid = r >= 0 ? job_user(f, name) : 0;
         if (r >= 0)
-                r = remove_workspace(f, event, name);
+                r = tree_removal_add(event, f->tmp_fd, name, uid);
+        if (r >= 0)
+                r = tree_removal_add(event, f->work_fd, name, uid);
         if (r < 0)
                 log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", ignoring: %m", id);
 }
@@ -428,7 +380,7 @@ static int sweep_directory(const JobFiles *f, int fd, sd_event *event,
 
 int job_files_sweep(const JobFiles *f, sd_event *event, bool (*wanted)(uint64_t id, void *userdata),
                     void *userdata) {
-        const int fds[] = { f->run_fd, f->work_fd, f->outcomes_fd };
+        const int fds[] = { f->run_fd, f->work_fd, f->tmp_fd, f->outcomes_fd };
 
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
                 int r = sweep_directory(f, fds[i], event, wanted, userdata);

@@ -15,9 +15,12 @@
 typedef struct JobFiles {
         int run_fd;      /* /run/joblet/jobs */
         int work_fd;     /* /var/lib/joblet/work */
+        int tmp_fd;      /* /var/lib/joblet/tmp */
         int outcomes_fd; /* /var/lib/joblet/outcomes */
         JobEtc etc;      /* /run/joblet/etc */
 } JobFiles;
+
+#define JOB_FILES_NULL (JobFiles) { -EBADF, -EBADF, -EBADF, -EBADF, JOB_ETC_NULL }
 
 /* Creates and opens the directories. */
 int job_files_open(JobFiles *f);

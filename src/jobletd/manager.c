@@ -337,7 +337,7 @@ int manager_new(Manager **ret) {
                 return -ENOMEM;
         *m = (Manager) {
                 .records_fd = -EBADF,
-                .files = { -EBADF, -EBADF, -EBADF },
+                .files = JOB_FILES_NULL,
         };
         r = sd_event_default(&m->event);
         if (r < 0)

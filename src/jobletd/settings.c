@@ -118,8 +118,6 @@ static int apply(Settings *s, const char *key, const char *value) {
                 return parse_limit(value, parse_timeout, &s->defaults.timeout_usec);
         if (strcmp(key, "DefaultMaxTasks") == 0)
                 return parse_limit(value, parse_tasks, &s->bounds.tasks_max);
-        if (strcmp(key, "TmpSize") == 0)
-                return parse_limit(value, parse_bytes, &s->bounds.tmp_size);
         if (strcmp(key, "ShmSize") == 0)
                 return parse_limit(value, parse_bytes, &s->bounds.shm_size);
         return -ENOENT;

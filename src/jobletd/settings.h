@@ -15,7 +15,7 @@ typedef struct Settings {
         uint64_t stop_timeout_usec;     /* StopTimeoutSec= */
         uint64_t upload_max;            /* UploadMax=, bytes */
         RequestDefaults defaults;       /* DefaultNetwork=, DefaultMaxMemory=, DefaultMaxCPU=, DefaultTimeout= */
-        JobBounds bounds;               /* MaxTasks=, TmpSize=, ShmSize= */
+        JobBounds bounds;               /* DefaultMaxTasks=, ShmSize= */
 } Settings;
 
 /* Sets the defaults, then reads what there is. Settings are in the section [Job]; so are those before the first section

@@ -49,11 +49,6 @@ typedef struct FixedMount {
         const char *source, *target, *options;
 } FixedMount;
 
-/* The same in every job. /dev/shm is the host's even with PrivateDevices=. */
-static const FixedMount common_mounts[] = {
-        { PLAN_TMPFS, NULL, "/dev/shm", "mode=1777,nosuid,nodev" },
-};
-
 /* The /etc of all jobs: what its programs do not work without, without what says who uses the host (job-etc.h). */
 #define ETC_OF_JOBS PKGRUNDIR "/etc"
 
@@ -199,6 +194,11 @@ static int add_own(Plan *p, bool self, const Policy *policy) {
         }
 
         r = add(p, PLAN_BIND_WRITABLE, p->workspace, "/work", NULL, false);
+        /* In the place of what PrivateTmp= mounts, which is in the host's /tmp, and that may be in memory: a bind goes before it */
+        if (r >= 0)
+                r = add(p, PLAN_BIND_WRITABLE, p->temporary, "/tmp", NULL, false);
+        if (r >= 0)
+                r = add(p, PLAN_BIND_WRITABLE, p->temporary, "/var/tmp", NULL, false);
         if (r >= 0 && self) {
                 r = add_formatted(p, PLAN_BIND_READ_ONLY, p->directory, "user/passwd", "/etc/passwd", NULL);
                 if (r >= 0)
@@ -208,6 +208,22 @@ static int add_own(Plan *p, bool self, const Policy *policy) {
         if (r >= 0 && policy->relay && strcmp(p->relay, policy->relay) != 0)
                 r = add(p, PLAN_BIND_READ_ONLY, policy->relay, p->relay, NULL, false);
         return r;
+}
+
+/* It is the host's even with PrivateDevices=. Without a limit of its own it is half of the memory of the host. */
+static int add_shm(Plan *p, uint64_t size) {
+        _cleanup_free_ char *options = NULL;
+        int r;
+
+        if (size == UINT64_MAX)
+                r = asprintf(&options, "mode=1777,nosuid,nodev");
+        else
+                r = asprintf(&options, "mode=1777,nosuid,nodev,size=%llu", (unsigned long long) size);
+        if (r < 0) {
+                options = NULL;
+                return -ENOMEM;
+        }
+        return add(p, PLAN_TMPFS, NULL, "/dev/shm", options, false);
 }
 
 int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
@@ -228,7 +244,7 @@ int plan_add_mounts(Plan *p, const Runtime *runtime, const Policy *policy) {
                         return r;
         }
 
-        r = add_fixed(p, common_mounts, ELEMENTSOF(common_mounts));
+        r = add_shm(p, policy->bounds.shm_size);
         if (r >= 0 && p->network == NETWORK_HOST)
                 r = add_fixed(p, host_network_mounts, ELEMENTSOF(host_network_mounts));
         else if (r >= 0 && self && runtime->root_has_hosts) /* with its own host name */

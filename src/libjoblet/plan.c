@@ -115,6 +115,7 @@ static int set_names(Plan *p, const Request *request, const Runtime *runtime, co
             asprintf(&p->user, "joblet-u%u", p->owner) < 0 ||
             (id && asprintf(&p->directory, PKGRUNDIR "/jobs/%llu", id) < 0) ||
             (id && asprintf(&p->workspace, PKGSTATEDIR "/work/%llu", id) < 0) ||
+            (id && asprintf(&p->temporary, PKGSTATEDIR "/tmp/%llu", id) < 0) ||
             asprintf(&p->description, "Joblet job%s%s%s%s%s%s",
                      request->name ? " " : "", request->name ?: "",
                      runtime ? " in " : "", runtime ? runtime->display_name : "",
@@ -258,6 +259,7 @@ Plan* plan_free(Plan *p) {
         free(p->directory);
         free(p->cgroup);
         free(p->workspace);
+        free(p->temporary);
         free(p->cpus);
         free(p->cpu_set);
         free(p->cache_volume);

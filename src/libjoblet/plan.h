@@ -16,11 +16,10 @@
 /* How much of what everybody shares a job may take that has no limit of its own. UINT64_MAX: no limit. */
 typedef struct JobBounds {
         uint64_t tasks_max; /* processes and threads */
-        uint64_t tmp_size;  /* bytes of /tmp and of /var/tmp, which are in memory */
         uint64_t shm_size;  /* bytes of /dev/shm */
 } JobBounds;
 
-#define JOB_BOUNDS_DEFAULT (JobBounds) { 4096, UINT64_C(1) << 30, UINT64_C(1) << 30 }
+#define JOB_BOUNDS_DEFAULT (JobBounds) { 4096, UINT64_C(1) << 30 }
 
 /* What is true of this host, and what its administrator has decided. */
 typedef struct Policy {
@@ -84,6 +83,7 @@ typedef struct Plan {
         char *directory;    /* per-boot files of this job below /run/joblet, or NULL */
         char *cgroup;       /* of the job, below /sys/fs/cgroup, where it has no namespace of its own for them; or NULL */
         char *workspace;    /* on the host, or NULL */
+        char *temporary;    /* the same of /tmp and /var/tmp */
 
         uint64_t memory_max;
         uint64_t memory_recommended; /* by the runtime, for who asks why it was not enough; 0 if it does not say */

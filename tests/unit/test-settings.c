@@ -122,25 +122,23 @@ static void test_limits_of_jobs(void **state) {
         Settings s;
 
         put(f, "jobletd.conf", "[Job]\nDefaultMaxMemory=2048\nDefaultMaxCPU=150%\nDefaultTimeout=1d\n"
-            "DefaultMaxTasks=100\nTmpSize=64M\nShmSize=32M\n");
+            "DefaultMaxTasks=100\nShmSize=32M\n");
         assert_int_equal(load(f->root, &s, &log), 0);
         assert_string_equal(log, "");
         assert_int_equal(s.defaults.memory_max, UINT64_C(2048) << 20);
         assert_int_equal(s.defaults.cpu_percent, 150);
         assert_int_equal(s.defaults.timeout_usec, UINT64_C(86400) * USEC_PER_SEC);
         assert_int_equal(s.bounds.tasks_max, 100);
-        assert_int_equal(s.bounds.tmp_size, 64 << 20);
         assert_int_equal(s.bounds.shm_size, 32 << 20);
 
         put(f, "jobletd.conf.d/x.conf", "[Job]\nDefaultMaxMemory=infinity\nDefaultMaxCPU=infinity\nDefaultTimeout=infinity\n"
-            "DefaultMaxTasks=infinity\nTmpSize=infinity\n");
+            "DefaultMaxTasks=infinity\n");
         assert_int_equal(load(f->root, &s, &none), 0);
         assert_string_equal(none, "");
         assert_int_equal(s.defaults.memory_max, UINT64_MAX);
         assert_int_equal(s.defaults.cpu_percent, 0);
         assert_int_equal(s.defaults.timeout_usec, USEC_INFINITY);
         assert_int_equal(s.bounds.tasks_max, UINT64_MAX);
-        assert_int_equal(s.bounds.tmp_size, UINT64_MAX);
         assert_int_equal(s.bounds.shm_size, 32 << 20);
 }
 
@@ -200,7 +198,7 @@ static void test_bad_lines(void **state) {
                 { "DefaultTimeout=0",               "'0' is not a value for DefaultTimeout="                                         },
                 { "DefaultMaxCPU=0",                "'0' is not a value for DefaultMaxCPU="                                          },
                 { "DefaultMaxTasks=-1",             "'-1' is not a value for DefaultMaxTasks="                                       },
-                { "TmpSize=0",                      "'0' is not a value for TmpSize="                                                },
+                { "ShmSize=0",                      "'0' is not a value for ShmSize="                                                },
         };
         const Fixture *f = *state;
 
