@@ -401,6 +401,7 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
         q.unit = unit;
         q.invocation_id = j->record->invocation_id;
         q.ended = j->phase == JOB_SETTLED;
+        q.settled_usec = j->settled_usec;
         q.wait = !q.follow && !q.ended && j->live->notice.event != RELAY_STARTED;
         q.entries = j->record->log_entries;
         r = authority_sender_uid(j->manager->authority, m, &uid);

@@ -59,6 +59,7 @@ void job_answer_run(Job *j) {
 /* The record is final. Everybody who waited is told, and nothing of the job is left but the record. */
 static void job_settle(Job *j) {
         j->phase = JOB_SETTLED;
+        (void) sd_event_now(j->manager->event, CLOCK_MONOTONIC, &j->settled_usec);
         job_drop_call(j);
         job_drop_relay(j);
         job_drop_start(j);

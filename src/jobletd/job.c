@@ -75,6 +75,7 @@ int job_new(Manager *m, Record *record, Job **ret) {
         if (r < 0)
                 return r;
         j->record = record;
+        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &j->settled_usec);
         *ret = TAKE_PTR(j);
         return 0;
 }

@@ -71,6 +71,7 @@ struct Job {
         Record *record;
         JobLive *live; /* NULL once it is settled */
         JobPhase phase;
+        uint64_t settled_usec; /* CLOCK_MONOTONIC; not later than when this daemon began if it was before */
         bool unsaved; /* settled, but its record could not be written yet: see job_save_end() */
 };
 

@@ -11,11 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-journal.h>
 
 #include "cleanup.h"
+#include "journal-sync.h"
 #include "log-stream.h"
 #include "log.h"
 
@@ -26,31 +25,15 @@
 
 static const char *arg_unit, *arg_invocation, *arg_after_cursor;
 static bool arg_follow, arg_wait, arg_ended;
-static uint64_t arg_lines = UINT64_MAX, arg_since, arg_entries = UINT64_MAX;
+static uint64_t arg_settled, arg_lines = UINT64_MAX, arg_since, arg_entries = UINT64_MAX;
 
 static uint64_t n_written;     /* entries */
 static char *last_cursor;      /* of the last entry that is wanted; NULL: all that come */
 static uint64_t last_realtime;
 
-/* What was written before now is in the journal files when journald has answered (io.systemd.Journal in
- * systemd-journald.service(8)). Returns whether it has. */
+/* Whether what was written before now, or by a job that is over, is in the journal files. */
 static bool synchronize(int patience_msec) {
-        static const char call[] = "{\"method\":\"io.systemd.Journal.Synchronize\"}"; /* the NUL at the end belongs to the protocol */
-        const struct sockaddr_un address = { .sun_family = AF_UNIX,
-                                             .sun_path = "/run/systemd/journal/io.systemd.journal" };
-        _cleanup_close_ int fd = -EBADF;
-        char c = 1;
-
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (const struct sockaddr*) &address, sizeof address) < 0 ||
-            write(fd, call, sizeof call) != sizeof call) {
-                log_warning_errno(-errno, "Failed to synchronize with journald, the newest lines may be missing: %m");
-                return true; /* there is nothing to wait for */
-        }
-        while (poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, patience_msec) > 0)
-                if (read(fd, &c, 1) != 1 || c == 0)
-                        return true;
-        return false;
+        return journal_sync(arg_settled > 0 ? arg_settled : monotonic_now(), patience_msec);
 }
 
 /* Until the job is over. Returns false if nobody wants its log any more. */
@@ -320,6 +303,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "follow",       no_argument,       NULL, 'f' },
                 { "lines",        required_argument, NULL, 'n' },
                 { "since",        required_argument, NULL, 'S' },
+                { "settled",      required_argument, NULL, 't' },
                 { "after-cursor", required_argument, NULL, 'c' },
                 { "wait",         no_argument,       NULL, 'w' },
                 { "ended",        no_argument,       NULL, 'e' },
@@ -341,6 +325,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case 'n':
                         arg_lines = strtoull(optarg, NULL, 10);
+                        break;
+                case 't':
+                        arg_settled = strtoull(optarg, NULL, 10);
                         break;
                 case 'S':
                         arg_since = strtoull(optarg, NULL, 10);

@@ -83,6 +83,8 @@ static int make_arguments(const LogQuery *q, char ***ret) {
                 r = strv_extend(&argv, "--wait");
         if (r >= 0 && q->ended)
                 r = strv_extend(&argv, "--ended");
+        if (r >= 0 && q->ended && q->settled_usec > 0)
+                r = strv_extendf(&argv, "--settled=%" PRIu64, q->settled_usec);
         if (r >= 0 && q->entries != UINT64_MAX)
                 r = strv_extendf(&argv, "--entries=%" PRIu64, q->entries);
         if (r >= 0 && q->lines != UINT64_MAX)

@@ -15,6 +15,7 @@ typedef struct LogQuery {
         int follow;
         bool wait;           /* the command has ended, but the journal may not have all of it until the job is over */
         bool ended;          /* the job is over */
+        uint64_t settled_usec; /* since then, CLOCK_MONOTONIC */
         uint64_t entries;    /* that the journal was given, then; UINT64_MAX: not known */
         uint64_t lines;      /* only the last ones; UINT64_MAX: all */
         uint64_t since_usec; /* CLOCK_REALTIME, 0: from the beginning */
