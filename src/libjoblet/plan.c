@@ -62,7 +62,8 @@ static int check_requirements(const Request *request, const Runtime *runtime, co
         r = format_size_pair(m->min_memory, request->memory_max, &a, &b);
         if (r < 0)
                 return r;
-        return message_set(reterr, -EINVAL, "runtime %s needs at least %s of memory, --max-memory allows %s; raise it",
+        return message_set(reterr, -EINVAL, request->given & REQUEST_MEMORY ? "runtime %s needs at least %s of memory, --max-memory allows %s; raise it" :
+                                   "runtime %s needs at least %s of memory, jobs have %s here if they choose nothing (DefaultMaxMemory=); use --max-memory",
                            runtime->display_name, a, b);
 }
 
@@ -77,18 +78,19 @@ static bool cpu_set_is_subset(const uint8_t *a, size_t n_a, const uint8_t *b, si
 static int check_limits(const Request *request, const Policy *policy, char **reterr) {
         const struct {
                 bool wanted, enforced;
-                const char *option, *controller;
+                RequestGiven given;
+                const char *option, *setting, *controller;
         } limits[] = {
-                { request->memory_max != UINT64_MAX, policy->has_memory, "--max-memory", "memory" },
-                { request->cpu_percent > 0,          policy->has_cpu,    "--max-cpu",    "cpu"    },
-                { request->cpus != NULL,             policy->has_cpuset, "--cpu-cores",  "cpuset" },
+                { request->memory_max != UINT64_MAX, policy->has_memory, REQUEST_MEMORY,      "--max-memory", "DefaultMaxMemory=", "memory" },
+                { request->cpu_percent > 0,          policy->has_cpu,    REQUEST_CPU_PERCENT, "--max-cpu",    "DefaultMaxCPU=",    "cpu"    },
+                { request->cpus != NULL,             policy->has_cpuset, REQUEST_CPUS,        "--cpu-cores",  NULL,                "cpuset" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(limits); i++)
                 if (limits[i].wanted && !limits[i].enforced && !policy->accept_unenforced_limits)
                         return message_set(reterr, -EOPNOTSUPP, "%s: this host cannot enforce it, its control groups lack the %s controller; "
                                            "run without the option, or see AcceptUnenforcedLimits= in jobletd(8)",
-                                           limits[i].option, limits[i].controller);
+                                           request->given & limits[i].given ? limits[i].option : limits[i].setting, limits[i].controller);
 
         if (request->cpus && !cpu_set_is_subset(request->cpu_set, request->cpu_set_size, policy->online_cpus,
                                                 policy->online_cpus_size))

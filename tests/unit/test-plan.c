@@ -68,6 +68,7 @@ static int setup(void **state) {
                 .has_cpu = true,
                 .has_cpuset = true,
                 .stop_timeout_usec = 10 * USEC_PER_SEC,
+                .bounds = JOB_BOUNDS_DEFAULT,
                 .root = "/usr/lib/joblet/root",
                 .relay = "/usr/lib/joblet/joblet-relay",
         };
@@ -200,6 +201,9 @@ static void test_mounts_of_the_host(void **state) {
         assert_mount("/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42.service", PLAN_BIND_READ_ONLY,
                      "/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42.service");
         assert_mount("/work", PLAN_BIND_WRITABLE, plan->workspace);
+        assert_mount("/tmp", PLAN_BIND_WRITABLE, plan->temporary);
+        assert_mount("/var/tmp", PLAN_BIND_WRITABLE, plan->temporary);
+        assert_string_equal(find_mount("/dev/shm")->options, "mode=1777,nosuid,nodev,size=1073741824");
         assert_mount("/usr/lib/joblet/runtimes", PLAN_INACCESSIBLE, NULL);
         assert_non_null(strstr(find_mount("/etc")->source, "joblet/etc"));
         assert_null(find_mount("/etc/ssl"));
@@ -215,7 +219,7 @@ static void test_mounts_of_the_host(void **state) {
         for (size_t i = 0; i < plan->n_mounts; i++) {
                 const PlanMount *m = plan->mounts + i;
 
-                assert_true(m->kind != PLAN_BIND_WRITABLE || strcmp(m->target, "/work") == 0);
+                assert_true(m->kind != PLAN_BIND_WRITABLE || strcmp(m->source, plan->workspace) == 0 || strcmp(m->source, plan->temporary) == 0);
                 if (m->kind == PLAN_BIND_READ_ONLY)
                         assert_true(strncmp(m->source, "/usr", 4) == 0 || strncmp(m->source, "/etc/", 5) == 0 || strcmp(m->target, "/etc") == 0 ||
                                     strstr(m->source, "/jobs/42/") || strncmp(m->source, "/sys/fs/cgroup/joblet.slice/joblet-u1000.slice/joblet-job-42", 60) == 0);
@@ -389,6 +393,7 @@ static void test_properties(void **state) {
         assert_setting("SystemCallFilter", "@system-service ptrace");
         assert_setting("DynamicUser", "yes");
         assert_setting("TimeoutStopUSec", "10s");
+        assert_setting("TasksMax", "4096");
         assert_setting("MemoryMax", NULL);
         assert_setting("MemorySwapMax", NULL);
         assert_setting("CPUQuotaPerSecUSec", NULL);

@@ -45,6 +45,38 @@ static void test_defaults(void **state) {
         assert_null(request_free(NULL));
 }
 
+/* Given is given, also where the value is the one that would be taken otherwise. */
+static void test_defaults_of_the_host(void **state) {
+        const RequestDefaults defaults = { NETWORK_HOST, UINT64_C(1) << 30, 150, USEC_PER_SEC };
+        Request *given = NULL;
+
+        assert_int_equal(request_new(&given), 0);
+        assert_int_equal(given->given, 0);
+        request_apply_defaults(given, &defaults);
+        assert_int_equal(given->network, NETWORK_HOST);
+        assert_int_equal(given->memory_max, UINT64_C(1) << 30);
+        assert_int_equal(given->cpu_percent, 150);
+        assert_int_equal(given->timeout_usec, USEC_PER_SEC);
+        assert_int_equal(given->given, 0);
+        given = request_free(given);
+
+        assert_int_equal(request_new(&given), 0);
+        assert_int_equal(request_set_network(given, "none", &message), 0);
+        assert_int_equal(request_set_memory_max(given, UINT64_MAX, &message), 0);
+        assert_int_equal(request_set_cpu_percent(given, UINT32_MAX, &message), 0);
+        assert_int_equal(request_set_timeout(given, USEC_INFINITY, &message), 0);
+        assert_int_equal(request_set_workdir(given, "/work", &message), 0);
+        assert_int_equal(request_set_shell(given, "auto", &message), 0);
+        assert_int_equal(given->given, REQUEST_NETWORK | REQUEST_MEMORY | REQUEST_CPU_PERCENT | REQUEST_TIMEOUT |
+                         REQUEST_WORKDIR | REQUEST_SHELL);
+        request_apply_defaults(given, &defaults);
+        assert_int_equal(given->network, NETWORK_NONE);
+        assert_int_equal(given->memory_max, UINT64_MAX);
+        assert_int_equal(given->cpu_percent, 0);
+        assert_int_equal(given->timeout_usec, USEC_INFINITY);
+        request_free(given);
+}
+
 static void check_command(const char *word, bool by_shell) {
         char *words[] = { (char*) word, NULL };
         _cleanup_strv_free_ char **command = NULL;
@@ -309,6 +341,7 @@ static void test_request_id(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_defaults_of_the_host, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_command, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_shell_modes, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_words, setup, teardown),
