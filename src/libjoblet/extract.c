@@ -7,6 +7,7 @@
 #include "extract.h"
 
 #define IMPLIED_MODE 0755
+#define HOLE_BLOCK 65536U
 
 /* A directory that was made. Its mode and time are set at the end: before, they could be in the way or change again. */
 typedef struct ExtractDirectory {
@@ -188,6 +189,24 @@ static int write_at(int fd, const char *data, size_t size, uint64_t offset) {
         return 0;
 }
 
+/* Of a file with holes, what is nothing but zeros is left a hole, too: there may be more of them than were told. */
+static int write_sparse(int fd, const char *data, size_t size, uint64_t offset) {
+        int r = 0;
+
+        while (size > 0 && r >= 0) {
+                size_t n = HOLE_BLOCK - (size_t) (offset % HOLE_BLOCK);
+
+                if (n > size)
+                        n = size;
+                if (data[0] != 0 || memcmp(data, data + 1, n - 1) != 0)
+                        r = write_at(fd, data, n, offset);
+                data += n;
+                size -= n;
+                offset += n;
+        }
+        return r;
+}
+
 int extract_contents(const Extract *x, TarReader *reader, const TarEntry *e, int fd, int *ret_error) {
         const char *data;
         uint64_t offset;
@@ -195,7 +214,7 @@ int extract_contents(const Extract *x, TarReader *reader, const TarEntry *e, int
         int r, q = 0;
 
         while ((r = tar_reader_data(reader, &data, &size, &offset)) > 0 && q >= 0)
-                q = write_at(fd, data, size, offset);
+                q = e->sparse ? write_sparse(fd, data, size, offset) : write_at(fd, data, size, offset);
         if (r < 0)
                 return r;
         if (q >= 0 && e->sparse && ftruncate(fd, (off_t) e->size) < 0)

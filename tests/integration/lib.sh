@@ -119,6 +119,14 @@ END
         as_user "$user" python3 /tmp/on-terminal.py "$@"
 }
 
+# For python3 -c FILE [SIZE]: a file that takes no room, and for ever to send: more holes than are told, and then a very large one.
+# shellcheck disable=SC2034
+endless_file='import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(9000):
+    os.pwrite(fd, b"x", i * 8192)
+os.truncate(fd, int(sys.argv[2]) if sys.argv[2:] else 1 << 42)'
+
 # stop_all: nothing of a case goes on into the next
 stop_all() {
         in_machine sh -c "systemctl stop 'joblet-job-*.service' 2>/dev/null" || :
