@@ -8,6 +8,7 @@
 
 #include "download.h"
 #include "job-pattern.h"
+#include "message.h"
 #include "rnx.h"
 #include "signals.h"
 
@@ -132,6 +133,7 @@ int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid)
         RunFds copy = *theirs;
         sigset_t none;
         pid_t pid;
+        int r;
 
         pid = fork();
         if (pid < 0)
@@ -143,7 +145,10 @@ int download_start(const Run *run, int fd, const RunFds *theirs, pid_t *ret_pid)
                 signals_note();
                 (void) sigemptyset(&none);
                 (void) sigprocmask(SIG_SETMASK, &none, NULL);
-                _exit(download_unpack(run, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+                (void) message_take(); /* what is held is the parent's */
+                r = download_unpack(run, fd);
+                message_release();
+                _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
         }
         *ret_pid = pid;
         return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "message.h"
 #include "packer.h"
 #include "progress.h"
 #include "rnx.h"
@@ -279,7 +280,7 @@ static int pack(const UploadList *l, int fd) {
 
 int upload_start(const UploadList *l, int *ret_fd, pid_t *ret_pid) {
         pid_t pid;
-        int fds[2];
+        int fds[2], r;
 
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return log_error(-errno, "cannot make a pipe: %m");
@@ -294,7 +295,10 @@ int upload_start(const UploadList *l, int *ret_fd, pid_t *ret_pid) {
                 (void) signal(SIGPIPE, SIG_IGN); /* the job ended before it had all files */
                 (void) signal(SIGINT, SIG_IGN);  /* meant for the job, which then takes no more */
                 (void) signal(SIGQUIT, SIG_IGN);
-                _exit(pack(l, fds[1]) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+                (void) message_take(); /* what is held is the parent's */
+                r = pack(l, fds[1]);
+                message_release();
+                _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
         }
 
         (void) safe_close(fds[1]);
