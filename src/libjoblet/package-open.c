@@ -210,7 +210,7 @@ static int read_digests(Package *p, char **reterr_message) {
 }
 
 /* Takes ownership of source. */
-static int open_source(zip_source_t *source, uint64_t size, const PackageLimits *limits, Package **ret,
+static int open_source(zip_source_t *source, const PackageBytes *bytes, const PackageLimits *limits, Package **ret,
                        char **reterr_message) {
         _cleanup_(package_freep) Package *p = calloc(1, sizeof(Package));
         zip_error_t error;
@@ -232,7 +232,9 @@ static int open_source(zip_source_t *source, uint64_t size, const PackageLimits 
 
         r = read_entries(p, limits, reterr_message);
         if (r >= 0)
-                r = package_plan_new(p->entries, p->n_entries, size, limits, &p->plan, reterr_message);
+                r = package_check_names(bytes, p->entries, p->n_entries, reterr_message);
+        if (r >= 0)
+                r = package_plan_new(p->entries, p->n_entries, bytes->size, limits, &p->plan, reterr_message);
         if (r >= 0)
                 r = read_manifest(p, reterr_message);
         if (r >= 0)
@@ -258,7 +260,7 @@ int package_open(int fd, const PackageLimits *limits, Package **ret, char **rete
         zip_error_init(&error);
         source = package_source_new(fd, (uint64_t) st.st_size, &error);
         zip_error_fini(&error);
-        return source ? open_source(source, (uint64_t) st.st_size, limits, ret, reterr_message) : -ENOMEM;
+        return source ? open_source(source, &(PackageBytes) { .fd = fd, .size = (uint64_t) st.st_size }, limits, ret, reterr_message) : -ENOMEM;
 }
 
 int package_open_bytes(const void *data, size_t size, const PackageLimits *limits, Package **ret,
@@ -269,5 +271,5 @@ int package_open_bytes(const void *data, size_t size, const PackageLimits *limit
         zip_error_init(&error);
         source = zip_source_buffer_create(data, size, 0, &error);
         zip_error_fini(&error);
-        return source ? open_source(source, size, limits, ret, reterr_message) : -ENOMEM;
+        return source ? open_source(source, &(PackageBytes) { .fd = -EBADF, .data = data, .size = size }, limits, ret, reterr_message) : -ENOMEM;
 }

@@ -210,6 +210,20 @@ $/link|120777|/etc/shadow|it is a link to '/etc/shadow', which leaves the runtim
 $/link|120777|../../../../../etc/shadow|which leaves the runtime
 $/runtime.yml/x|100644|x|which is a file and no directory
 END
+        # a name that goes on behind a NUL, in either place
+        for way in 'replace(b"a-nul-b", b"a\0nul-b")' 'replace(b"a-nul-b", b"a\0nul-b", 1)' 'rreplace'; do
+                hostile t/t-hostile/a-nul-b 100644 x
+                in_machine python3 - "$way" <<'END'
+import sys
+data = open("/root/hostile.zip", "rb").read()
+i = data.rindex(b"a-nul-b")
+data = data[:i] + b"a\0nul-b" + data[i + 7:] if sys.argv[1] == "rreplace" else eval("data." + sys.argv[1])
+open("/root/hostile.zip", "wb").write(data)
+END
+                assert_exit 1 in_machine rnx runtime install /root/hostile.zip
+                assert_match "$output" "entry 't/t-hostile/a\?nul-b': its name has a NUL byte"
+                in_machine test ! -e "$store/t"
+        done
         in_machine sh -c 'echo no zip >/root/bad.zip'
         assert_exit 1 in_machine rnx runtime install /root/bad.zip
         assert_match "$output" '/root/bad.zip: package refused: it is no zip file'

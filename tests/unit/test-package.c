@@ -357,6 +357,83 @@ static void test_a_changed_byte(void **state) {
         close(fd);
 }
 
+/* The n-th place of a text in bytes: the header in front of the contents first, then the directory. */
+static char* find_bytes(char *data, size_t size, const char *text, unsigned n) {
+        char *p = data;
+
+        for (;; p++) {
+                p = memmem(p, size - (size_t) (p - data), text, strlen(text));
+                assert_non_null(p);
+                if (n-- == 0)
+                        return p;
+        }
+}
+
+static void check_opens(const char *data, size_t size, const char *rule) {
+        _cleanup_free_ char *message = NULL, *copy = malloc(size);
+        _cleanup_(package_freep) Package *p = NULL;
+        int r;
+
+        assert_non_null(copy);
+        memcpy(copy, data, size); /* a block of its own, so that nothing is read beside it */
+        r = package_open_bytes(copy, size, &package_limits_default, &p, &message);
+        if (!rule && r < 0)
+                fail_msg("%s", message ?: strerror(-r));
+        if (rule && (r != -EINVAL || !message || !strstr(message, rule)))
+                fail_msg("'%s' instead of '%s'", message ?: "nothing", rule);
+}
+
+/* A name is said twice, and is one: neither ends early, nor are there two. */
+static void test_names_in_two_places(void **state) {
+        static const struct {
+                unsigned where; /* bits: in front of the contents, in the directory */
+                const char *text, *rule;
+        } cases[] = {
+                { 3, "t/t-one/bin/to\0l", "entry 't/t-one/bin/to?l': its name has a NUL byte" },
+                { 1, "t/t-one/bin/to\0l", "entry 't/t-one/bin/to?l': its name has a NUL byte" },
+                { 2, "t/t-one/bin/to\0l", "entry 't/t-one/bin/to?l': its name has a NUL byte" },
+                { 3, "t/t-one/bin/too\0", "its name has a NUL byte" },
+                { 1, "t/t-one/../../to",  "entry 't/t-one/bin/tool': it has another name in front of its contents" },
+                { 2, "t/t-one/bin/took",  "entry 't/t-one/bin/took': it has another name in front of its contents" },
+                { 3, "t/t-one/bin/to l",  "manifest.sha256 says" },
+        };
+        _cleanup_(file_tree_freep) FileTree *t = NULL;
+        _cleanup_free_ char *data = NULL;
+        Fixture *f = *state;
+        struct stat st;
+        size_t size;
+        int fd;
+
+        make_tree(f->fd);
+        t = scan(f->fd);
+        fd = pack(f->fd, t, true);
+        assert_int_equal(fstat(fd, &st), 0);
+        size = (size_t) st.st_size;
+        data = malloc(size);
+        assert_non_null(data);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                assert_int_equal(pread(fd, data, size, 0), (ssize_t) size);
+                for (unsigned place = 0; place < 2; place++)
+                        if (cases[i].where & 1U << place) {
+                                char *p = find_bytes(data, size, "t/t-one/bin/tool", place == 1 && !(cases[i].where & 1) ? 1 : 0);
+
+                                memcpy(p, cases[i].text, strlen("t/t-one/bin/tool"));
+                        }
+                check_opens(data, size, cases[i].rule);
+        }
+
+        /* What follows the end, and a directory that says less than there is. */
+        assert_int_equal(pread(fd, data, size, 0), (ssize_t) size);
+        check_opens(data, size, NULL);
+        data[size - 12]--; /* the number of entries */
+        check_opens(data, size, "package refused");
+        for (size_t cut = 1; cut < size; cut += 7) {
+                assert_int_equal(pread(fd, data, size, 0), (ssize_t) size);
+                check_opens(data, size - cut, "package refused");
+        }
+        close(fd);
+}
+
 static void test_manifest_must_fit(void **state) {
         Fixture *f = *state;
         _cleanup_(file_tree_freep) FileTree *t = NULL;
@@ -409,6 +486,7 @@ int main(void) {
                 cmocka_unit_test(test_links),
                 cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_changed_byte, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_names_in_two_places, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_manifest_must_fit, setup, teardown),
                 cmocka_unit_test(test_bad_manifests),
         };
