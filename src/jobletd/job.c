@@ -13,6 +13,8 @@
 #include "unit.h"
 
 #define SAVE_AGAIN_USEC USEC_PER_SEC
+#define RELAY_PACKETS_MAX 16U
+#define RELAY_LEAVES_USEC (20 * USEC_PER_SEC) /* it waits no longer than 10 s, for the journal */
 
 int job_path(uint64_t id, char **ret) {
         return asprintf(ret, "/org/joblet/job/%" PRIu64, id) < 0 ? -ENOMEM : 0;
@@ -38,6 +40,7 @@ JobLive* job_live_free(JobLive *l) {
         place_free(l->place);
         place_free(l->size);
         sd_event_source_disable_unref(l->retry_source);
+        sd_event_source_disable_unref(l->leave_source);
         call_free(l->call);
         sd_bus_message_unref(l->run);
         relay_notice_done(&l->notice);
@@ -183,7 +186,17 @@ static void on_command_started(Job *j) {
         job_emit_changed(j);
 }
 
+static int on_leave_late(sd_event_source *source, uint64_t usec, void *userdata) {
+        Job *j = userdata;
+
+        log_warning("The relay of job %" PRIu64 " does not end though its command has, stopping it.", j->record->id);
+        job_stop_unit(j);
+        return 0;
+}
+
 static void on_command_ended(Job *j, const RelayNotice *n) {
+        int r;
+
         /* Nothing that comes can make a success out of it or unmake it, so whoever asks right now is
          * told; the figures follow */
         if (n->event == RELAY_EXITED && n->code == 0) {
@@ -193,6 +206,9 @@ static void on_command_ended(Job *j, const RelayNotice *n) {
                 j->record->finished_usec = now_realtime();
         }
         /* The relay exits now; see watch_relay_process() */
+        r = sd_event_add_time_relative(j->manager->event, &j->live->leave_source, CLOCK_MONOTONIC, RELAY_LEAVES_USEC, 0, on_leave_late, j);
+        if (r < 0)
+                log_warning_errno(r, "Failed to set a timer for the relay of job %" PRIu64 ", ignoring: %m", j->record->id);
 }
 
 static int on_relay_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -268,19 +284,38 @@ static int on_hello(Job *j, const char *packet, uid_t uid, pid_t pid) {
         return r;
 }
 
+/* Whether a relay that has been taken over by its job would say that: it runs as the job's user, and is believed only
+ * what it may say now. After a restart of the daemon it repeats what it said last. */
+static bool is_out_of_order(const Job *j, const RelayNotice *n) {
+        bool started = !j->live->plan, ended = j->live->notice.event != RELAY_STARTED;
+
+        if (j->live->resumed)
+                return false;
+        if (!j->live->said_hello || ended)
+                return true;
+        return n->event == (started ? RELAY_STARTED : RELAY_EXITED);
+}
+
 static int on_packet(Job *j, const char *packet, uid_t uid, pid_t pid) {
+        _cleanup_(relay_notice_done) RelayNotice notice = {};
         int r;
 
+        if (++j->live->n_packets > RELAY_PACKETS_MAX)
+                return -EBADMSG;
         if (strncmp(packet, "hello", strlen("hello")) == 0)
                 return on_hello(j, packet, uid, pid);
 
-        relay_notice_done(&j->live->notice);
-        r = relay_notice_parse(packet, &j->live->notice);
+        r = relay_notice_parse(packet, &notice);
         if (r < 0)
                 return r;
+        if (is_out_of_order(j, &notice))
+                return -EBADMSG;
+        relay_notice_done(&j->live->notice);
+        j->live->notice = notice;
+        notice = (RelayNotice) {};
         if (j->live->notice.event == RELAY_STARTED && j->phase == JOB_STARTING)
                 on_command_started(j);
-        else if (j->live->notice.event != RELAY_STARTED && j->phase < JOB_STOPPING)
+        else if (j->live->notice.event != RELAY_STARTED && j->phase < JOB_STOPPING && !j->live->leave_source)
                 on_command_ended(j, &j->live->notice);
         return 0;
 }
@@ -351,6 +386,7 @@ void job_start(Job *j) {
         free(TAKE_PTR(j->live->stop_job));
         j->live->start_done = j->live->unit_is_loaded = false;
         j->live->n_starts++;
+        j->live->n_packets = 0;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
                 job_fail_setup(j, strerror(errno));

@@ -54,6 +54,8 @@ typedef struct JobLive {
         sd_event_source *relay_source;
         sd_event_source *pidfd_source; /* the relay itself; all that is left to watch after a restart of the daemon */
         RelayNotice notice;            /* how the relay said it ended; RELAY_STARTED until then */
+        unsigned n_packets;            /* that came from it: few, unless it has been taken over */
+        sd_event_source *leave_source; /* it said that the command has ended, and has to end itself */
 
         /* While it ends */
         char *stop_job; /* object path of the stop job of PID 1 */
