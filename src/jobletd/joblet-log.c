@@ -18,10 +18,11 @@
 #include "log-stream.h"
 #include "log.h"
 
-/* How long journald may take to write down what it was given before: it does not get to it while others write without
- * a pause. What is there now of a job that runs is wanted at once, that of one that ended is wanted whole. */
+/* Journald does not get to answer while others write without a pause. What is there now of a job that runs is wanted at
+ * once; what it was given of one that ended is waited for, as long as some of it comes. */
 #define SYNC_RUNNING_MSEC 250
-#define SYNC_ENDED_MSEC 10000
+#define SYNC_STEP_MSEC 2000
+#define SYNC_STEPS_MAX 5U /* without anything new */
 
 static const char *arg_unit, *arg_invocation, *arg_after_cursor;
 static bool arg_follow, arg_wait, arg_ended;
@@ -30,11 +31,6 @@ static uint64_t arg_settled, arg_lines = UINT64_MAX, arg_since, arg_entries = UI
 static uint64_t n_written;     /* entries */
 static char *last_cursor;      /* of the last entry that is wanted; NULL: all that come */
 static uint64_t last_realtime;
-
-/* Whether what was written before now, or by a job that is over, is in the journal files. */
-static bool synchronize(int patience_msec) {
-        return journal_sync(arg_settled > 0 ? arg_settled : monotonic_now(), patience_msec);
-}
 
 /* Until the job is over. Returns false if nobody wants its log any more. */
 static bool wait_for_end(void) {
@@ -67,6 +63,8 @@ static int open_journal(sd_journal **ret) {
                 r = add_match(j, "_SYSTEMD_UNIT", arg_unit);
         if (r >= 0)
                 r = add_match(j, "_TRANSPORT", "stdout");
+        if (r >= 0)
+                r = sd_journal_get_fd(j); /* else files that are new since are not seen */
         if (r < 0)
                 return log_error_errno(r, "Failed to open the journal: %m");
         *ret = TAKE_PTR(j);
@@ -217,20 +215,28 @@ static int follow(sd_journal *j) {
         }
 }
 
+/* Before when what is wanted was written. */
+static uint64_t written_until(void) {
+        return arg_settled > 0 ? arg_settled : monotonic_now();
+}
+
 /* What journald has not yet written down, as long as there comes some of it. */
 static int write_rest(sd_journal *j) {
-        uint64_t n;
+        uint64_t until = written_until();
+        unsigned n_idle = 0;
         bool synchronized;
         int r;
 
         do {
-                n = n_written;
-                synchronized = synchronize(SYNC_ENDED_MSEC);
+                uint64_t n = n_written;
+
+                synchronized = journal_sync(until, SYNC_STEP_MSEC);
                 r = sd_journal_process(j);
                 if (r < 0)
                         return log_error_errno(r, "Failed to read the journal: %m");
                 r = write_entries(j);
-        } while (r >= 0 && !synchronized && n_written > n && n_written < arg_entries);
+                n_idle = n_written > n ? 0 : n_idle + 1;
+        } while (r >= 0 && !synchronized && n_written < arg_entries && n_idle < SYNC_STEPS_MAX);
         return r;
 }
 
@@ -238,7 +244,9 @@ static int count_entries(sd_journal *j, uint64_t *ret) {
         int r;
 
         *ret = 0;
-        r = sd_journal_seek_head(j);
+        r = sd_journal_process(j);
+        if (r >= 0)
+                r = sd_journal_seek_head(j);
         while (r >= 0 && (r = sd_journal_next(j)) > 0)
                 *ret += !is_of_another(j);
         return r;
@@ -246,20 +254,22 @@ static int count_entries(sd_journal *j, uint64_t *ret) {
 
 /* Before the place is looked for where to begin: the last lines are to be the last. */
 static int wait_for_rest(sd_journal *j) {
-        uint64_t n = 0, last;
-        int r;
+        uint64_t until = written_until(), n = 0;
+        unsigned n_idle = 0;
+        int r = 0;
 
-        if (synchronize(arg_wait ? SYNC_ENDED_MSEC : SYNC_RUNNING_MSEC) || !arg_ended)
+        if (!arg_ended && !arg_wait) {
+                (void) journal_sync(until, SYNC_RUNNING_MSEC);
                 return 0;
-        do {
-                last = n;
+        }
+        while (r >= 0 && n_idle < SYNC_STEPS_MAX && !journal_sync(until, SYNC_STEP_MSEC)) {
+                uint64_t last = n;
+
                 r = count_entries(j, &n);
-                if (r < 0 || (arg_entries != UINT64_MAX && n >= arg_entries))
-                        return r;
-                if (synchronize(SYNC_ENDED_MSEC))
-                        return 0;
-                r = sd_journal_process(j);
-        } while (r >= 0 && n > last);
+                if (r >= 0 && arg_entries != UINT64_MAX && n >= arg_entries)
+                        break;
+                n_idle = n > last ? 0 : n_idle + 1;
+        }
         return r;
 }
 
