@@ -13,6 +13,7 @@
 #include "job.h"
 #include "quantity.h"
 #include "rnx.h"
+#include "run-advice.h"
 #include "run-report.h"
 #include "run.h"
 #include "shell-quote.h"
@@ -442,5 +443,9 @@ int verb_run(int argc, char *argv[]) {
         r = request_id_make(run->request);
         if (r < 0)
                 return r;
-        return run->detach ? run_detached(run) : run_attached(run);
+        if (!run->detach)
+                advise_before_run(run);
+        r = run->detach ? run_detached(run) : run_attached(run);
+        advise_after_run(run, r);
+        return r;
 }
