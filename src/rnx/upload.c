@@ -295,6 +295,8 @@ int upload_start(const UploadList *l, int *ret_fd, pid_t *ret_pid) {
                 (void) signal(SIGPIPE, SIG_IGN); /* the job ended before it had all files */
                 (void) signal(SIGINT, SIG_IGN);  /* meant for the job, which then takes no more */
                 (void) signal(SIGQUIT, SIG_IGN);
+                (void) signal(SIGTERM, SIG_IGN);
+                (void) signal(SIGHUP, SIG_IGN); /* a job that outlives the terminal wants its files */
                 (void) message_take(); /* what is held is the parent's */
                 r = pack(l, fds[1]);
                 message_release();

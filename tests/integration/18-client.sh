@@ -71,6 +71,32 @@ test_job_goes_on_without_its_terminal() {
         job_is "$id" RUNNING
 }
 
+# What is still on its way when the terminal goes gets there; a job that is to end waits for nothing.
+test_signals_during_an_upload() {
+        local id
+
+        as_user alice sh -c 'mkdir -p many && head -c 300000000 /dev/zero >many/big'
+        # shellcheck disable=SC2016
+        as_user alice setsid bash -c '
+                rnx run --name="upload-$1" --upload-dir=many sh -c "test -s big && sleep 600" >/dev/null 2>&1 &
+                until rnx list --no-legend -o id --name="upload-$1" | grep -q .; do sleep 0.05; done
+                trap "" HUP
+                kill -HUP 0
+                wait' bash $$ || :
+        id=$(rnx list --no-legend -o id --name="upload-$$")
+        wait_until 60 job_is "$id" RUNNING
+        rnx stop "$id"
+        # shellcheck disable=SC2016
+        assert_exit 124 as_user alice timeout 0.3 rnx run --name="upload2-$$" --upload-dir=many sleep 600
+        assert_no_match "$output" 'packs'
+        wait_until 10 no_job_runs
+        as_user alice rm -r many
+}
+
+no_job_runs() {
+        [ -z "$(in_machine systemctl list-units --no-legend --plain --state=active,activating 'joblet-job-*')" ]
+}
+
 test_kill_on_exit() {
         local signal said id
 
