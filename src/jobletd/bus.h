@@ -7,6 +7,9 @@
 
 int bus_register(Manager *m);
 
+/* Answers a call that was kept, if a better answer failed: whoever calls is answered, whatever happens. */
+void bus_reply_failure(sd_bus_message *call, int error);
+
 int manager_bus_register(Manager *m);
 int job_bus_register(Manager *m);
 int runtime_bus_register(Manager *m);

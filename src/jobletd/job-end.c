@@ -9,6 +9,7 @@
 
 #include "bus-error.h"
 #include "bus-options.h"
+#include "bus.h"
 #include "conclusion.h"
 #include "events.h"
 #include "job-internal.h"
@@ -21,13 +22,6 @@
 #define RETRY_USEC (2 * USEC_PER_SEC)
 #define LOST_USEC (30 * USEC_PER_SEC) /* beyond what a stop may take */
 #define STARTS_MAX 3U
-
-void bus_reply_failure(sd_bus_message *m, int error) {
-        int r = sd_bus_reply_method_errno(m, error, NULL);
-
-        if (r < 0)
-                log_error_errno(r, "Failed to answer a caller, it will wait until it gives up: %m");
-}
 
 static int reply_to_run(const Job *j, sd_bus_message *run) {
         const Record *r = j->record;

@@ -19,8 +19,6 @@ void job_drop_start(Job *j);
 
 /* Answers the call that submitted the job, once: with the job, or with an error if its command never ran. */
 void job_answer_run(Job *j);
-/* Whatever happens, whoever called is answered. */
-void bus_reply_failure(sd_bus_message *m, int error);
 
 /* job-wait.c: those that wait for the end */
 void job_answer_waiters(Job *j);

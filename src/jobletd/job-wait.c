@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus.h"
 #include "job-internal.h"
-#include "log.h"
 
 #define WAITERS_MAX 256U /* of one job */
 

@@ -404,6 +404,13 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
+void bus_reply_failure(sd_bus_message *call, int error) {
+        int r = sd_bus_reply_method_errno(call, error, NULL);
+
+        if (r < 0)
+                log_error_errno(r, "Failed to answer a caller, which waits until it gives up: %m");
+}
+
 int manager_bus_register(Manager *m) {
         return sd_bus_add_object_vtable(m->bus, NULL, "/org/joblet", "org.joblet.Manager1", manager_vtable, m);
 }

@@ -62,7 +62,7 @@ static void on_sizes_for_list(Manager *m, void *userdata) {
                 r = send_list(m, call, runtimes, n);
         runtime_free_array(runtimes, n);
         if (r < 0)
-                (void) sd_bus_reply_method_errno(call, r, NULL);
+                bus_reply_failure(call, r);
 }
 
 static int method_list_runtimes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -408,7 +408,7 @@ static void on_verified(Manager *m, sd_bus_message *call, int error, const char 
         if (r >= 0)
                 r = sd_bus_message_send(reply);
         if (r < 0)
-                (void) sd_bus_reply_method_errno(call, r, NULL);
+                bus_reply_failure(call, r);
 }
 
 /* Reads as many bytes as a job may: the right to run one is asked for. */

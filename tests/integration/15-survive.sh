@@ -13,7 +13,8 @@ esac
 TEST_TIMEOUT=${TEST_TIMEOUT_SURVIVE:-240}
 
 # Kills the daemon again and again while six clients submit jobs, detached and attached, that end at once or a little
-# later, with exit codes of all kinds. Each client notes what it was told; the end of each job it must find out later.
+# later, with exit codes of all kinds, and stop some of them, early or late. Each client notes what it was told; the end
+# of each job it must find out later.
 test_killed_again_and_again() {
         local told
 
@@ -24,7 +25,13 @@ n=0
 while [ ! -e /tmp/stop ]; do
         n=$((n + 1)) code=$(((n * 7 + $1 * 13) % 200)) sleep=0
         [ $((n % 3)) != 0 ] || sleep=0.$((n % 10))
-        if [ $((n % 2)) = 0 ]; then
+        if [ $((n % 5)) = 4 ]; then
+                # one that would run for long, or one that may end at the same moment
+                [ $((n % 10)) = 4 ] && sleep=600 script='exec sleep 600' || sleep=0.0$((n % 10)) script="sleep 0.0$((n % 10)); exit $code"
+                id=$(rnx run --detach --name="c$1-$n" sh -c "$script" 2>>errors-$1) || continue
+                rnx stop "$id" 2>>errors-$1
+                echo "$id $code c$1-$n stop $? $sleep" >>told-$1
+        elif [ $((n % 2)) = 0 ]; then
                 id=$(rnx run --detach --name="c$1-$n" sh -c "sleep $sleep; echo said $1-$n; exit $code" 2>>errors-$1) || id=refused
                 echo "$id $code c$1-$n" >>told-$1
         else
@@ -76,7 +83,12 @@ told = [line.split() for name in glob.glob("told-*") for line in open(name)]
 expected = {t[2]: int(t[1]) for t in told}
 ids = [t[0] for t in told if t[0].isdigit()]
 if ids:
-    rnx("wait", *ids)
+    rnx("wait", *[t[0] for t in told if t[0].isdigit() and not (t[3:4] == ["stop"] and t[4] != "0" and t[5] == "600")])
+    # what was not stopped, since nobody answered
+    for t in told:
+        if t[3:4] == ["stop"] and t[4] != "0" and t[5] == "600":
+            rnx("stop", t[0])
+            rnx("wait", t[0])
 jobs = json.loads(rnx("list", "--json").stdout)
 bad = []
 
@@ -89,7 +101,7 @@ for job in jobs:
     by_name[job["name"]].append(job)
 by_id = {str(j["id"]): j for j in jobs}
 
-unanswered = 0
+unanswered = stopped = 0
 for t in told:
     end = [(j["state"], j["exit_status"]) for j in by_name[t[2]]]
     right = ("COMPLETED" if expected[t[2]] == 0 else "FAILED", expected[t[2]])
@@ -110,9 +122,22 @@ for t in told:
             unanswered += 1
     elif t[0] not in by_id or by_id[t[0]]["name"] != t[2]:
         bad.append(f"{t}: accepted and forgotten")
+    elif t[3:4] == ["stop"]:
+        stopped += 1
+        acknowledged, long = t[4] == "0", t[5] == "600"
+        if len(end) != 1:
+            bad.append(f"{t}: ran {len(end)} times")
+        elif end[0][0] == "STOPPED":
+            # by SIGTERM, or before it was started
+            if long and end[0][1] not in (143, 125):
+                bad.append(f"{t}: stopped, but recorded is {end}")
+        elif long and acknowledged:
+            bad.append(f"{t}: a stop that was acknowledged is forgotten, recorded is {end}")
+        elif long or end != [right]:
+            bad.append(f"{t}: recorded is {end}")
     elif end != [right]:
         bad.append(f"{t}: recorded is {end}")
-print(f"{len(told)} submitted, {len(jobs)} recorded, {unanswered} without an answer, {len(bad)} wrong")
+print(f"{len(told)} submitted, {len(jobs)} recorded, {stopped} stopped, {unanswered} without an answer, {len(bad)} wrong")
 print("\n".join(bad[:20]))
 sys.exit(bool(bad) or len(told) - unanswered < 40)
 END
