@@ -17,12 +17,12 @@ static int append_strings(sd_bus_message *m, const Property *property) {
         return sd_bus_message_append_strv(m, (char**) property->strings);
 }
 
-static int append_allow_list(sd_bus_message *m, const Property *property) {
+static int append_call_list(sd_bus_message *m, const Property *property) {
         int r;
 
         r = sd_bus_message_open_container(m, 'r', "bas");
         if (r >= 0)
-                r = sd_bus_message_append(m, "b", true);
+                r = sd_bus_message_append(m, "b", property->type == PROPERTY_ALLOW_LIST);
         if (r >= 0)
                 r = append_strings(m, property);
         return r < 0 ? r : sd_bus_message_close_container(m);
@@ -117,7 +117,8 @@ static int append_value(sd_bus_message *m, const Property *property, const Plan 
         case PROPERTY_STRINGS:
                 return append_strings(m, property);
         case PROPERTY_ALLOW_LIST:
-                return append_allow_list(m, property);
+        case PROPERTY_DENY_LIST:
+                return append_call_list(m, property);
         case PROPERTY_BINDS:
                 return append_mounts(m, p, (PlanMountKind) property->number, signature + 1);
         case PROPERTY_TMPFS:
@@ -141,7 +142,7 @@ static int append_property(sd_bus_message *m, const Property *property, const Pl
                 [PROPERTY_BOOLEAN] = "b",      [PROPERTY_STRING] = "s",        [PROPERTY_UINT32] = "u",
                 [PROPERTY_INT32] = "i",        [PROPERTY_UINT64] = "t",        [PROPERTY_USEC] = "t",
                 [PROPERTY_CPU_QUOTA] = "t",    [PROPERTY_FLAGS_NONE] = "t",    [PROPERTY_STRINGS] = "as",
-                [PROPERTY_ALLOW_LIST] = "(bas)", [PROPERTY_BINDS] = "a(ssbt)", [PROPERTY_TMPFS] = "a(ss)",
+                [PROPERTY_ALLOW_LIST] = "(bas)", [PROPERTY_DENY_LIST] = "(bas)", [PROPERTY_BINDS] = "a(ssbt)", [PROPERTY_TMPFS] = "a(ss)",
                 [PROPERTY_INACCESSIBLE] = "as", [PROPERTY_CPU_SET] = "ay",     [PROPERTY_ANY_ADDRESS] = "a(iayu)",
                 [PROPERTY_LOCALHOST] = "a(iayu)",
                 [PROPERTY_LOG_FIELDS] = "aay",

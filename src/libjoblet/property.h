@@ -24,6 +24,7 @@ typedef enum PropertyType {
         PROPERTY_FLAGS_NONE,    /* t: an empty set of capabilities or namespaces */
         PROPERTY_STRINGS,       /* as */
         PROPERTY_ALLOW_LIST,    /* (bas) */
+        PROPERTY_DENY_LIST,     /* (bas): what is taken out of the list before */
         PROPERTY_BINDS,         /* a(ssbt): the plan's mounts of kind number */
         PROPERTY_TMPFS,         /* a(ss): the plan's tmpfs mounts */
         PROPERTY_INACCESSIBLE,  /* as: the plan's inaccessible paths */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Runtimes lie two levels below each directory of the search path. Directories count only if nobody but root
- * and ourselves can have made what is in them, and links below the search path are not followed: a runtime
+/* Runtimes lie two levels below each directory of the search path. Directories count only if they belong to root or
+ * ourselves and not everybody may write to them (a group may, as with Debian's /usr/local: whom root gave that, it
+ * trusts), and links below the search path are not followed: a runtime
  * is shown to jobs at its own absolute path, so that path must be the one. A broken runtime is still listed,
  * with its problem: silence would send the user looking for a spelling mistake. */
 
@@ -67,7 +68,7 @@ static int runtime_new(const char *directory, const char *language, const char *
         return 0;
 }
 
-/* Sets *ret if the file that st is of could have been changed by somebody else than root and ourselves. */
+/* Sets *ret if the file that st is of could have been changed by somebody whom root did not give that right. */
 static int trust_check(const struct stat *st, const char *path, char **ret) {
         if (st->st_uid != 0 && st->st_uid != geteuid())
                 return message_set(ret, 0,

@@ -68,7 +68,7 @@ int store_find_id(Store *s, const char *id, Runtime **ret);
  * -ENOTDIR or another negative errno with a message that names the source. */
 int runtime_check_sources(Runtime *r, char **reterr_message);
 
-/* Bytes of all files below the runtime's directory, walked once and then kept beside the runtime in
+/* Bytes of all files below the runtime's directory, walked once and then kept in
  * /var/lib/joblet/sizes/ (best effort), keyed by path and the identity and change time of runtime.yml and
  * directory. */
 int store_runtime_size(const char *path, uint64_t *ret);

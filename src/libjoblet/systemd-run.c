@@ -107,6 +107,11 @@ int property_to_settings(const Property *property, const Plan *p, char ***ret) {
                 joined = strv_join((char *const *) property->strings, " ");
                 r = joined ? strv_consume(&settings, joined) : -ENOMEM;
                 break;
+        case PROPERTY_DENY_LIST:
+                joined = strv_join((char *const *) property->strings, " ");
+                r = joined ? strv_extendf(&settings, "~%s", joined) : -ENOMEM;
+                free(joined);
+                break;
         default:
                 r = scalar_to_setting(property, p, &settings);
         }
