@@ -228,21 +228,6 @@ static int list_directories(JobEtc *e) {
         return r;
 }
 
-void job_etc_refresh(JobEtc *e) {
-        int r;
-
-        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
-                r = take_over(e, files[i], e->sources + i);
-                if (r < 0)
-                        log_warning_errno(r, "Failed to give jobs the /etc/%s of the host, ignoring: %m", files[i]);
-        }
-        r = write_hostname(e);
-        if (r >= 0)
-                r = list_directories(e);
-        if (r < 0)
-                log_warning_errno(r, "Failed to complete the /etc of jobs, ignoring: %m");
-}
-
 /* What is the same always. Where a job uses the host's network the host's hosts and resolv.conf are mounted over these. */
 static int write_own(JobEtc *e) {
         static const struct {
@@ -261,9 +246,29 @@ static int write_own(JobEtc *e) {
         return r < 0 ? r : write_text(e, "resolv.conf", "");
 }
 
-int job_etc_open(JobEtc *e, const char *host, int run_fd) {
+int job_etc_refresh(JobEtc *e) {
         int r;
 
+        if (!e->complete) {
+                r = write_own(e);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to make the /etc of jobs: %m");
+                e->complete = true;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                r = take_over(e, files[i], e->sources + i);
+                if (r < 0)
+                        log_warning_errno(r, "Failed to give jobs the /etc/%s of the host, ignoring: %m", files[i]);
+        }
+        r = write_hostname(e);
+        if (r >= 0)
+                r = list_directories(e);
+        if (r < 0)
+                log_warning_errno(r, "Failed to complete the /etc of jobs, ignoring: %m");
+        return 0;
+}
+
+int job_etc_open(JobEtc *e, const char *host, int run_fd) {
         e->host_fd = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (e->host_fd < 0)
                 return -errno;
@@ -274,10 +279,8 @@ int job_etc_open(JobEtc *e, const char *host, int run_fd) {
                 return -errno;
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
                 e->sources[i].there = true; /* perhaps, from a former daemon */
-        r = write_own(e);
-        if (r >= 0)
-                job_etc_refresh(e);
-        return r;
+        (void) job_etc_refresh(e);
+        return 0;
 }
 
 void job_etc_close(JobEtc *e) {

@@ -23,14 +23,16 @@ typedef struct JobEtc {
         struct stat host; /* /etc itself, when directories was made */
         char **directories; /* names of those to be mounted, which the host has */
         char *hostname;
+        bool complete; /* what is particular to jobs is there */
 } JobEtc;
 
 #define JOB_ETC_NULL (JobEtc) { .host_fd = -1, .fd = -1 }
 
-/* Makes it of the directory host (/etc), in that of run_fd (/run/joblet). Returns 0 or a negative errno. */
+/* Makes it of the directory host (/etc), in that of run_fd (/run/joblet). Returns 0 or a negative errno. Where nothing can be
+ * written it is completed later: a daemon that can start no job can still tell of those that there are. */
 int job_etc_open(JobEtc *e, const char *host, int run_fd);
 void job_etc_close(JobEtc *e);
 
 /* Takes over what has changed on the host since; to be called before each start. What cannot be taken over is logged
- * and left as it was. */
-void job_etc_refresh(JobEtc *e);
+ * and left as it was. Returns a negative errno if it lacks what no job can do without. */
+int job_etc_refresh(JobEtc *e);

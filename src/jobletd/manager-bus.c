@@ -14,6 +14,7 @@
 #include "log.h"
 #include "options.h"
 #include "property.h"
+#include "runtime-life.h"
 #include "runtime-name.h"
 #include "shell-quote.h"
 #include "strv.h"
@@ -39,6 +40,17 @@ static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error
         }
 }
 
+/* A job takes a number, a record and a workspace: where a disk takes no more, there is none. */
+static int refuse_unstored(int r, sd_bus_error *error) {
+        _cleanup_free_ char *sentence = NULL;
+
+        if (r != -ENOSPC && r != -EDQUOT && r != -EROFS && r != -EIO)
+                return r;
+        if (job_files_explain(r, &sentence) < 0)
+                return -ENOMEM;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the job cannot be accepted, since %s", sentence);
+}
+
 /* Request and runtime, and the plan that they give on this host. What the runtime mounts is checked
  * before: a source that is missing would end in a unit that fails with a number, one that leaves the
  * runtime by a link would show the job what is not its own. */
@@ -56,7 +68,9 @@ static int make_plan(Manager *m, const Request *request, PlanSubject subject, Pl
                 if (r < 0)
                         return sentence ? sd_bus_error_set(error, ERROR_INVALID_RUNTIME, sentence) : r;
         }
-        job_etc_refresh(&m->files.etc);
+        r = refuse_unstored(job_etc_refresh(&m->files.etc), error);
+        if (r < 0)
+                return r;
         m->policy.etc_directories = m->files.etc.directories;
         r = plan_new(request, runtime, &m->policy, subject, ret, &sentence);
         if (r == -EOPNOTSUPP)
@@ -95,17 +109,6 @@ static int take_size(Manager *m, const Request *request, uid_t owner, Place **re
         return r;
 }
 
-/* A job takes a number, a record and a workspace: where a disk takes no more, there is none. */
-static int refuse_unstored(int r, sd_bus_error *error) {
-        _cleanup_free_ char *sentence = NULL;
-
-        if (r != -ENOSPC && r != -EDQUOT && r != -EROFS && r != -EIO)
-                return r;
-        if (job_files_explain(r, &sentence) < 0)
-                return -ENOMEM;
-        return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "the job cannot be accepted, since %s", sentence);
-}
-
 static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, sd_bus_message *message,
                   sd_bus_error *error) {
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -117,6 +120,8 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         int r;
 
         r = make_plan(m, request, subject, &plan, error);
+        if (r >= 0 && plan->runtime_id && runtime_hold_call(plan->runtime_id, owner, message) > 0)
+                return 1;
         if (r >= 0)
                 r = take_size(m, request, owner, &size, error);
         if (r >= 0)

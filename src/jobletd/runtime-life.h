@@ -20,6 +20,10 @@ unsigned runtime_count_jobs(const Manager *m, const char *language, const char *
 /* Whether a job of the runtime is just being started, so that its mounts may not be complete yet. */
 bool runtime_is_starting(const Manager *m, const char *language, const char *name);
 
+/* While a new tree waits for these jobs, more of them would keep it waiting, and perhaps be started with half of each: the call
+ * that would start one is kept, and handled anew when the tree is in its place. Returns 1 if it is, 0 if it can go on. */
+int runtime_hold_call(const char *runtime_id, uid_t uid, sd_bus_message *run);
+
 /* Puts what was unpacked into its place, and what was there aside. Returns 0 or a negative errno with
  * nothing changed. */
 int runtime_put_in_place(Manager *m, const char *language, const char *name, const char *staging);

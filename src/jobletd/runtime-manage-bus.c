@@ -19,6 +19,9 @@
 
 #define PLACE_RETRY_USEC (50 * USEC_PER_SEC / 1000)
 #define PLACE_TRIES_MAX 200U /* ten seconds */
+/* Calls that are held for one runtime. What is beyond is started with what is there: the new one waits for it, too. */
+#define HELD_MAX 256U
+#define HELD_OF_UID_MAX 32U
 
 static int append_runtime(sd_bus_message *reply, const Runtime *runtime) {
         _cleanup_free_ char *path = NULL;
@@ -102,21 +105,70 @@ static int refuse_busy(int r, sd_bus_error *error) {
                                                    "allowed; wait for some to end", operation_count());
 }
 
+/* A call of Run() that came while its runtime waited to be replaced. */
+typedef struct HeldCall {
+        sd_bus_message *message;
+        uid_t uid;
+} HeldCall;
+
 /* A package that was unpacked, on its way to its place. */
 typedef struct Placing {
+        struct Placing *next; /* of those that wait for starts */
         Manager *manager; /* not a reference */
         sd_bus_message *call;
         char *language, *name, *staging, *id, *display_name;
         unsigned n_tries;
         sd_event_source *timer;
+        HeldCall held[HELD_MAX];
+        size_t n_held;
 } Placing;
 
 static unsigned n_placings;
+static Placing *waiting_placings;
+
+int runtime_hold_call(const char *runtime_id, uid_t uid, sd_bus_message *run) {
+        unsigned n_of_uid = 0;
+        Placing *p = waiting_placings;
+
+        while (p && strcmp(p->id, runtime_id) != 0)
+                p = p->next;
+        for (size_t i = 0; p && i < p->n_held; i++)
+                n_of_uid += p->held[i].uid == uid;
+        if (!p || p->n_held >= HELD_MAX || n_of_uid >= HELD_OF_UID_MAX)
+                return 0;
+        p->held[p->n_held++] = (HeldCall) { sd_bus_message_ref(run), uid };
+        return 1;
+}
+
+/* Those that were held find the new runtime now. */
+static void stop_waiting(Placing *p) {
+        for (Placing **q = &waiting_placings; *q; q = &(*q)->next)
+                if (*q == p) {
+                        *q = p->next;
+                        break;
+                }
+        for (size_t i = 0; i < p->n_held; i++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *run = p->held[i].message;
+                int r = sd_bus_enqueue_for_read(p->manager->bus, run);
+
+                if (r < 0)
+                        (void) sd_bus_reply_method_errno(run, r, NULL);
+        }
+        p->n_held = 0;
+}
+
+static void wait_for_starts(Placing *p) {
+        if (p->n_tries > 1)
+                return;
+        p->next = waiting_placings;
+        waiting_placings = p;
+}
 
 static Placing* placing_free(Placing *p) {
         if (!p)
                 return NULL;
         n_placings--;
+        stop_waiting(p);
         sd_bus_message_unref(p->call);
         sd_event_source_disable_unref(p->timer);
         free(p->language);
@@ -195,12 +247,13 @@ static void sync_name(Placing *p) {
 
 static int on_placing_time(sd_event_source *source, uint64_t usec, void *userdata);
 
-/* Jobs that are being started still mount what they planned with: they come first. */
+/* Jobs that are being started still mount what they planned with: they come first, and no more of them come meanwhile. */
 static void place(Placing *p) {
         Manager *m = p->manager;
         int r;
 
         if (runtime_is_starting(m, p->language, p->name) && ++p->n_tries < PLACE_TRIES_MAX) {
+                wait_for_starts(p);
                 p->timer = sd_event_source_disable_unref(p->timer);
                 if (sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, PLACE_RETRY_USEC, 0,
                                                on_placing_time, p) >= 0)
@@ -208,6 +261,7 @@ static void place(Placing *p) {
         }
 
         r = runtime_put_in_place(m, p->language, p->name, p->staging);
+        stop_waiting(p);
         if (r < 0) {
                 log_warning_errno(r, "Failed to put " RUNTIMES_PATH "/%s/%s into its place: %m", p->language, p->name);
                 reply_failure(p->call, r, "");
