@@ -255,11 +255,12 @@ int job_files_connect(uint64_t id) {
 
 /* What a file system lacks, and the command that shows it. */
 static bool lacks(const struct statvfs *st, int error, const char **ret_what, const char **ret_command) {
-        bool no_inodes = st->f_files > 0 && st->f_favail == 0;
+        /* What was made in vain is removed by now, so a little may be left */
+        bool no_inodes = st->f_files > 0 && st->f_favail < 16, no_space = st->f_bavail * st->f_frsize < 256U * 1024U;
 
         *ret_what = error == -EROFS ? "is read-only" : no_inodes ? "has no inodes left" : "is full";
         *ret_command = error == -EROFS ? "findmnt -T" : no_inodes ? "df -i" : "df";
-        return error == -EROFS ? st->f_flag & ST_RDONLY : error == -ENOSPC && (no_inodes || st->f_bavail == 0);
+        return error == -EROFS ? st->f_flag & ST_RDONLY : error == -ENOSPC && (no_inodes || no_space);
 }
 
 int job_files_explain(int error, char **ret) {
