@@ -55,6 +55,55 @@ test_same_bytes_rust_stable() {
         builds_the_same rust-stable
 }
 
+# A recipe whose every step writes wherever something could be written, as root and as alice, with a program of the host that
+# does so as well: what is looked for afterwards is nowhere. All that it may have is its work directory and the cache.
+test_a_build_writes_nowhere_else() {
+        local recipes=/root/recipes user
+
+        in_machine sh -c "rm -rf $recipes /home/alice/recipes && cp -r $installation $recipes && mkdir $recipes/evil-1"
+        put "$recipes"/evil-1/recipe <<'END'
+language=evil
+version=1
+space=10
+parts="evil"
+debs_suite=bookworm
+END
+        put "$recipes"/evil-1/runtime.yml <<'END'
+name: "evil-1"
+version: "1"
+END
+        printf 'suite bookworm\nepoch 1700000000\n' | put "$recipes"/evil-1/debs.lock
+        put "$recipes"/lib/evil.sh <<'END'
+# shellcheck shell=bash
+evil_everywhere() {
+        local place
+        for place in / /boot /dev/shm /etc /home /home/alice /mnt/.. /opt /root /run /srv /sys /tmp /usr /usr/local/bin /usr/share/fonts /var /var/cache \
+                /var/cache/fontconfig /var/lib /var/lib/joblet /var/spool /var/tmp "$HOME" "$user_home" "$here" "$recipe_dir"; do
+                { mkdir -p "$place/cache-of-evil" && echo evil >"$place/evil-was-here"; } 2>/dev/null || :
+        done
+        { echo 7 >/proc/sys/vm/swappiness; } 2>/dev/null || :
+        { fc-list; } >/dev/null 2>&1 || :
+        { (sleep 1000; echo late >/var/tmp/evil-was-here) & } 2>/dev/null
+}
+build_evil() { mkdir -p "$tree/bin" && echo x >"$tree/bin/x" && : >"$work/packages.tsv" && evil_everywhere; }
+test_evil() { sandbox sh -c 'for p in / /etc /usr /opt /run /var /tmp /work; do echo evil >$p/evil-was-here; done 2>/dev/null; :' && evil_everywhere; }
+END
+        # as fontconfig's, of a host with fonts and without their cache
+        printf '#!/bin/sh\nmkdir -p /var/cache/fontconfig && echo evil >/var/cache/fontconfig/evil-was-here\n' | put /usr/bin/fc-list 755
+        in_machine sh -c "cp -r $recipes /home/alice/recipes && chown -R alice: /home/alice/recipes && sysctl -n vm.swappiness >/root/swappiness"
+        assert_exit 0 unchanged --except /root/out "$recipes"/build evil-1 --cache /mnt --output /root/out
+        assert_exit 0 in_machine "$recipes"/build evil-1 --cache /mnt --output /root/out
+        assert_exit 0 as_user alice /home/alice/recipes/build evil-1 --cache /mnt --output /home/alice/out
+        for user in root home/alice; do
+                in_machine test -s "/$user/out/evil-1-runtime.zip"
+        done
+        assert_eq "$(in_machine find / -xdev -name 'evil-was-here' -o -xdev -name 'cache-of-evil')" ''
+        assert_eq "$(in_machine sh -c 'find /dev/shm /run /tmp /var/tmp -name "evil-was-here" -o -name "cache-of-evil"')" ''
+        assert_eq "$(in_machine sysctl -n vm.swappiness)" "$(in_machine cat /root/swappiness)"
+        in_machine sh -c '! pgrep -f "^sleep 1000"'
+        in_machine sh -c "rm -rf /usr/bin/fc-list /root/out /home/alice/out $recipes /home/alice/recipes"
+}
+
 test_deploy_several() {
         in_machine sh -c "rm -rf $store/* /tmp/runtime-deployments"
         unchanged "$installation"/deploy_runtimes.sh --nodejs-18 --python-3.11-ml --cache /mnt

@@ -45,6 +45,11 @@ END
         assert_eq "$(in_job go env GOTOOLCHAIN CGO_ENABLED)" $'local\n0'
 }
 
+test_output_survives_a_timeout() {
+        as_user alice tee epoch.go <<<'package main; import ("fmt"; "time"); func main() { fmt.Print("epoch 1"); time.Sleep(time.Hour) }' >/dev/null
+        assert_prints_at_once --upload=epoch.go go run epoch.go
+}
+
 test_lines_of_the_guide_of_runtimes() {
         assert_guide_works
 }

@@ -57,6 +57,11 @@ test_its_libraries_are_its_own() {
                 'System.out.println(java.nio.file.Files.readString(java.nio.file.Path.of("/proc/self/maps")))' /exit | in_job jshell -s -)"
 }
 
+test_output_survives_a_timeout() {
+        as_user alice tee Epoch.java <<<'class Epoch { public static void main(String[] a) throws Exception { System.out.print("epoch 1"); Thread.sleep(600000); } }' >/dev/null
+        assert_prints_at_once --upload=Epoch.java java Epoch.java
+}
+
 test_lines_of_the_guide_of_runtimes() {
         assert_guide_works
 }

@@ -94,6 +94,11 @@ test_it_sees_nothing_of_the_host() {
         assert_match "$(in_job 'bash --version; ls --version; echo x | grep x' 2>&1)" 'GNU bash.*coreutils.*x$'
 }
 
+test_output_survives_a_timeout() {
+        as_user alice tee Epoch.java <<<'class Epoch { public static void main(String[] a) throws Exception { System.out.print("epoch 1"); Thread.sleep(600000); } }' >/dev/null
+        assert_prints_at_once --upload=Epoch.java java Epoch.java
+}
+
 test_lines_of_the_guide_of_runtimes() {
         assert_guide_works
 }

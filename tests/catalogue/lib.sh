@@ -108,6 +108,20 @@ assert_life() {
         assert_eq "$(in_machine find $store -path "*/$runtime/*" \( ! -user root -o -perm /022 ! -type l -o -perm /6000 \) -print -quit)" ''
 }
 
+# assert_prints_at_once [OPTION...] COMMAND...: what it prints ("epoch 1") is seen while it goes on, and is still there when it is ended
+assert_prints_at_once() {
+        local id
+
+        id=$(detached alice --runtime="$runtime" "$@")
+        wait_until 60 in_log "$id" 'epoch 1'
+        assert_record "$id" state RUNNING
+        rnx stop "$id"
+        assert_match "$(rnx log "$id")" 'epoch 1'
+        id=$(detached alice --timeout=20 --runtime="$runtime" "$@")
+        assert_exit 124 rnx wait "$id"
+        assert_match "$(rnx log "$id")" 'epoch 1'
+}
+
 # passes_its_test LINE...: rnx runtime test passes and says each
 passes_its_test() {
         local line

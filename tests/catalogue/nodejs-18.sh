@@ -80,6 +80,10 @@ test_its_libraries_are_its_own() {
         assert_own_libraries "$(in_job node -p 'require("crypto").createHash("md5"); require("dns"); require("fs").readFileSync("/proc/self/maps", "utf8")')"
 }
 
+test_output_survives_a_timeout() {
+        assert_prints_at_once node -e 'console.log("epoch 1"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600000)'
+}
+
 test_lines_of_the_guide_of_runtimes() {
         assert_guide_works
 }

@@ -100,6 +100,10 @@ import numpy, pandas, scipy.linalg, sklearn.ensemble, matplotlib.pyplot, ssl, sq
 print(open("/proc/self/maps").read())')"
 }
 
+test_output_survives_a_timeout() {
+        assert_prints_at_once python -c 'import time; print("epoch 1"); time.sleep(600)'
+}
+
 test_lines_of_the_guide_of_runtimes() {
         put /home/alice/analysis.py <"$checkout/docs/examples/analysis.py"
         assert_guide_works

@@ -34,6 +34,10 @@ test_no_program_of_the_host_breaks() {
         assert_host_programs_work
 }
 
+test_output_survives_a_timeout() {
+        assert_prints_at_once python -c 'import time; print("epoch 1"); time.sleep(600)'
+}
+
 test_removed() {
         assert_removed python:3.12
 }

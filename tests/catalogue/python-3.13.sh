@@ -46,6 +46,10 @@ test_unzipped() {
         assert_eq "$output" '(3, 13)'
 }
 
+test_output_survives_a_timeout() {
+        assert_prints_at_once python -c 'import time; print("epoch 1"); time.sleep(600)'
+}
+
 test_removed() {
         assert_removed python:3.13
 }

@@ -31,6 +31,11 @@ test_it_sees_nothing_of_the_host() {
         assert_sees_nothing_of_the_host
 }
 
+test_output_survives_a_timeout() {
+        as_user alice tee epoch.rs <<<'fn main() { println!("epoch 1"); std::thread::sleep(std::time::Duration::from_secs(600)); }' >/dev/null
+        assert_prints_at_once --upload=epoch.rs sh -c 'rustc epoch.rs && exec ./epoch'
+}
+
 test_lines_of_the_guide_of_runtimes() {
         assert_guide_works
 }
