@@ -111,8 +111,13 @@ static json_object* runtime_json(const JobLine *l) {
 }
 
 static int owner_add(Table *t, const JobLine *l) {
-        const struct passwd *pw = getpwuid(l->owner);
+        /* There are many jobs of few users, and looking one up may take a question to a directory service. */
+        static uint32_t cached = UINT32_MAX;
+        static const struct passwd *pw = NULL;
 
+        if (l->owner != cached)
+                pw = getpwuid(l->owner);
+        cached = l->owner;
         return pw ? table_add(t, pw->pw_name, COLOUR_NORMAL) : add_number(t, l->owner);
 }
 
@@ -218,7 +223,7 @@ static const Column columns[] = {
 #define COLUMN_WORDS "id name state runtime owner command submitted started ended exit duration unit"
 
 static const char for_table[] = "id,name,state,runtime,exit,started,duration,command",
-                  for_table_of_all[] = "id,owner,name,state,runtime,exit,started,duration,command",
+                  for_table_of_all[] = "id,name,state,runtime,exit,started,duration,owner,command",
                   for_json[] = "id,name,state,runtime,owner,command,submitted,started,ended,exit";
 
 static const Column *shown[COLUMNS_MAX];

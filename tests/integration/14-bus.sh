@@ -217,7 +217,7 @@ test_options_are_checked() {
         assert_exit 1 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 1 Limit s x
         assert_match "$output" 'Limit: its type is u, not s'
         assert_exit 1 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 1 Nonsense s x
-        assert_match "$output" 'there is no option Nonsense; use All, Limit or State'
+        assert_match "$output" 'there is no option Nonsense; use All, Limit, State, Name, Runtime or SinceUSec'
         assert_exit 1 as_user alice busctl call org.joblet "$job" org.joblet.Job1 OpenLog 'a{sv}' 1 Nonsense s x
         assert_match "$output" 'there is no option Nonsense; use Follow, Lines, SinceUSec or AfterCursor'
         assert_exit 1 as_user alice busctl call org.joblet "$job" org.joblet.Job1 Stop 'a{sv}' 1 Force b true

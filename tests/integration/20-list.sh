@@ -104,7 +104,7 @@ test_fields() {
         assert_match "$(rnx list --name="fields-$$" -o exit,NAME,unit)" $'^EXIT  NAME +UNIT\n +0  fields-[0-9]+ +joblet-job-[0-9]+\.service$'
         assert_match "$(rnx list --name="fields-$$" -o +owner | head -n 1)" '^ID +NAME .*COMMAND +OWNER$'
         assert_match "$(rnx list --name="fields-$$" --json -o id,state)" '^\[\{"id":[0-9]+,"state":"COMPLETED"\}\]$'
-        assert_match "$(in_machine rnx list --all | head -n 1)" '^ID +OWNER +NAME'
+        assert_match "$(in_machine rnx list --all | head -n 1)" '^ID +NAME .*OWNER +COMMAND$'
 }
 
 test_nothing_is_nothing() {
