@@ -226,8 +226,9 @@ test_options_are_checked() {
         assert_match "$output" 'there is no option Force; this method has none'
         assert_exit 1 as_user alice busctl call "${manager[@]}" ListRuntimes 'a{sv}' 1 All b true
         assert_match "$output" 'there is no option All; this method has none'
-        # given twice, the last one counts
-        assert_exit 0 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 3 State as 1 FAILED State as 2 RUNNING COMPLETED Limit u 1
+        assert_exit 1 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 3 State as 1 FAILED State as 2 RUNNING COMPLETED Limit u 1
+        assert_match "$output" 'State: it was given twice'
+        assert_exit 0 as_user alice busctl call "${manager[@]}" ListJobs 'a{sv}' 2 State as 2 RUNNING COMPLETED Limit u 1
         assert_match "$output" "^a\(tosssusttti\) 1 .*\"$job\""
 }
 
