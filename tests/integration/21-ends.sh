@@ -145,6 +145,17 @@ END
         in_machine rm -f /home/alice/large
 }
 
+# As systemd 257 does it now and then: the unit is over, with success, before the relay is executed.
+test_a_unit_that_is_over_before_it_began() {
+        in_machine sh -c 'cp -a /usr/lib/joblet/joblet-relay /root/relay; cp /usr/bin/true /usr/lib/joblet/joblet-relay'
+        assert_exit 125 rnx run true
+        in_machine sh -c 'cp -a /root/relay /usr/lib/joblet/relay.new; mv /usr/lib/joblet/relay.new /usr/lib/joblet/joblet-relay'
+        assert_match "$output" 'did not start: its unit had ended before the command could be started'
+        assert_no_match "$output" 'lost'
+        assert_match "$(in_machine journalctl -q -b -u joblet -o cat)" 'was over before its main process was executed, starting it again'
+        assert_exit 0 rnx run true
+}
+
 # Callers of Wait() that vanish leave their places at once.
 test_waiting_callers_that_vanish() {
         local id
