@@ -170,23 +170,4 @@ END_OF_PROGRAM
         [ "$(in_machine sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(main_pid)/status")" -lt "$((JOBLET_TEST_SANITIZED ? 1000000 : 10000))" ]
 }
 
-# To ask for one object costs nothing for all the others.
-test_a_tree_of_many_jobs() {
-        rnx wait "$(detached alice true)"
-        in_machine systemctl stop joblet.service
-        in_machine python3 - <<'END_OF_PROGRAM'
-import os, re
-os.chdir("/var/lib/joblet/jobs")
-last = max(int(name) for name in os.listdir(".") if name.isdigit())
-text = re.sub(r"(?m)^REQUEST_ID=.*\n", "", open(str(last)).read())
-for i in range(last + 1, last + 10001):
-    open(str(i), "w").write(re.sub(r"(?m)^ID=.*$", f"ID={i}", text))
-END_OF_PROGRAM
-        in_machine systemctl start joblet.service
-        # by the square of their number it was half an hour
-        [ "$(in_machine timeout 100 busctl tree --list org.joblet | wc -l)" -gt 5000 ]
-        [ "$(rnx list --no-legend | wc -l)" -gt 10000 ]
-        in_machine sh -c 'systemctl stop joblet.service; rm /var/lib/joblet/jobs/*'
-}
-
 run_tests "$@"
