@@ -89,6 +89,11 @@ if ids:
         if t[3:4] == ["stop"] and t[4] != "0" and t[5] == "600":
             rnx("stop", t[0])
             rnx("wait", t[0])
+# and what was accepted, though nobody was told its number
+for job in json.loads(rnx("list", "--json").stdout):
+    if job["state"] in ("INITIALIZING", "RUNNING"):
+        rnx("stop", str(job["id"]))
+        rnx("wait", str(job["id"]))
 jobs = json.loads(rnx("list", "--json").stdout)
 bad = []
 
