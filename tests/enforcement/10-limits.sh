@@ -46,6 +46,15 @@ test_memory_hog_among_others_ends_the_job() {
         assert_eq "$(in_machine systemctl list-units --no-legend --plain --state=active,activating 'joblet-job-*')" ''
 }
 
+# What a job that runs out of memory had written is fetched.
+test_what_a_memory_hog_left_is_fetched() {
+        as_user alice rm -f checkpoint
+        assert_exit 137 rnx run --max-memory=64 --download=checkpoint \
+                sh -c 'echo epoch 3 >checkpoint; exec python3 -c "bytearray(300 << 20)"'
+        assert_match "$output" '^rnx: job [0-9]+ was killed by its memory limit of 64\.0MB'
+        assert_eq "$(as_user alice cat checkpoint)" 'epoch 3'
+}
+
 test_memory_below_the_limit() {
         local id peak
 

@@ -226,7 +226,7 @@ test_client_that_vanishes() {
 
         out=$(mktemp)
         # shellcheck disable=SC2016
-        as_user alice sh -c 'rnx run --name=orphan sh -c "echo before; until [ -e /tmp/go ]; do sleep 0.1; n=\$((n + 1)); [ \$n -lt 15 ] || break; done; echo behind; echo err >&2; exit 8" & echo $! >pid; wait' >"$out" 2>&1 &
+        as_user alice sh -c 'rnx run --name=orphan sh -c "echo before; until [ -e /tmp/go ]; do sleep 0.1; n=\$((n + 1)); [ \$n -lt 15 ] || break; done; echo behind; echo err >&2; exit 8" 2>/dev/null & echo $! >pid; wait' >"$out" 2>&1 &
         wait_until 10 grep -q before "$out"
         as_user alice sh -c 'kill -KILL "$(cat pid)"'
         id=$(rnx list --no-legend --limit=1 | cut -d' ' -f1)
