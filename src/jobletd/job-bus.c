@@ -15,6 +15,7 @@
 #include "job.h"
 #include "log-reader.h"
 #include "log.h"
+#include "settling.h"
 #include "strv.h"
 
 #define JOB_INTERFACE "org.joblet.Job1"
@@ -350,13 +351,22 @@ static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
-static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Job *j = userdata;
+static Job* find_by_path(Manager *m, const char *path) {
+        uint64_t id;
+
+        if (strncmp(path, JOB_PREFIX "/", strlen(JOB_PREFIX "/")) != 0 || job_id_parse(path + strlen(JOB_PREFIX "/"), &id) < 0)
+                return NULL;
+        return manager_find_job(m, id);
+}
+
+static int delete_job(Manager *manager, sd_bus_message *m, bool may_wait, sd_bus_error *error) {
+        Job *j = find_by_path(manager, sd_bus_message_get_path(m));
         int r;
 
-        r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
+        if (!j)
+                return sd_bus_error_set(error, ERROR_NO_SUCH_JOB, "the job has been deleted meanwhile");
+        if (may_wait && job_is_settling(j))
+                return 0;
         if (job_is_live(j))
                 return sd_bus_error_setf(error, ERROR_JOB_RUNNING,
                                          "job %" PRIu64 " still runs; stop it first: rnx stop %" PRIu64,
@@ -368,6 +378,14 @@ static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error)
         job_emit_removed(j);
         manager_remove_job(j->manager, j);
         return sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Job *j = userdata;
+        int r;
+
+        r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
+        return r <= 0 ? (r < 0 ? r : 1) : settling_handle(j->manager, m, delete_job, error);
 }
 
 static int read_log_options(sd_bus_message *m, LogQuery *q, sd_bus_error *error) {
@@ -418,13 +436,7 @@ static int method_open_log(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 static int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                     sd_bus_error *error) {
-        Manager *m = userdata;
-        uint64_t id;
-
-        if (strncmp(path, JOB_PREFIX "/", strlen(JOB_PREFIX "/")) != 0 ||
-            job_id_parse(path + strlen(JOB_PREFIX "/"), &id) < 0)
-                return 0;
-        *ret = manager_find_job(m, id);
+        *ret = find_by_path(userdata, path);
         return *ret != NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "log-reader.h"
 #include "log.h"
 #include "runtime-life.h"
+#include "settling.h"
 #include "strv.h"
 #include "unit.h"
 
@@ -69,6 +70,7 @@ static void job_settle(Job *j) {
         if (!j->unsaved)
                 (void) record_make_brief(j->record);
         job_emit_changed(j);
+        settling_go_on(j->manager);
 }
 
 /* A former daemon ended before it could start this job, and so before it could tell anybody that it was
@@ -86,6 +88,7 @@ static void job_drop(Job *j) {
         job_files_remove_outcome(&m->files, j->record->id);
         job_emit_removed(j);
         manager_remove_job(m, j);
+        settling_go_on(m);
 
         r = run ? sd_bus_enqueue_for_read(m->bus, run) : 0;
         if (r < 0)

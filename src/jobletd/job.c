@@ -486,6 +486,10 @@ bool job_has_ended(const Job *j) {
         return j->live->notice.event != RELAY_STARTED || (j->phase >= JOB_STOPPING && j->record->stop_usec == 0);
 }
 
+bool job_is_settling(const Job *j) {
+        return job_is_live(j) && (j->phase >= JOB_STOPPING || j->live->notice.event != RELAY_STARTED);
+}
+
 void job_stop(Job *j) {
         if (j->record->stop_usec == 0) {
                 j->record->stop_usec = now_monotonic();

@@ -102,6 +102,8 @@ void waiters_forget(Manager *m, const char *sender);
 
 /* Whether it is known to be over, be it that not all is known of it yet: then there is nothing to stop. */
 bool job_has_ended(const Job *j);
+/* Whether it has ended, in whatever way, or is on the way to it, and is not settled. */
+bool job_is_settling(const Job *j);
 /* Stops it on request; again is no harm. Signals its command. Both need a job that has not ended. */
 void job_stop(Job *j);
 int job_kill(Job *j, int signo);

@@ -13,6 +13,7 @@
 #include "job.h"
 #include "log.h"
 #include "runtime-life.h"
+#include "settling.h"
 #include "unit.h"
 
 #define ID_RESERVE 256U /* how many ids are reserved ahead on disk */
@@ -258,8 +259,10 @@ static int match_reloading(sd_bus_message *message, void *userdata, sd_bus_error
 static int match_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
         const char *name;
 
-        if (sd_bus_message_read(message, "s", &name) >= 0 && name[0] == ':')
+        if (sd_bus_message_read(message, "s", &name) >= 0 && name[0] == ':') {
                 waiters_forget(userdata, name);
+                settling_forget(userdata, name);
+        }
         return 0;
 }
 
@@ -364,6 +367,7 @@ int manager_new(Manager **ret) {
 Manager* manager_free(Manager *m) {
         if (!m)
                 return NULL;
+        settling_forget_all(m);
         share_close(m->starts); /* what waits still begins with the next daemon */
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);

@@ -17,6 +17,7 @@
 
 typedef struct Job Job;
 typedef struct Waiter Waiter;
+typedef struct KeptCall KeptCall;
 
 #define JOBS_LIVE_MAX 3000U           /* below the 4096 streams that journald serves up to systemd 257, with two per job in mind: see LIVE_PER_OWNER_MAX */
 #define JOBS_LIVE_PER_OWNER_MAX 1000U
@@ -44,6 +45,7 @@ typedef struct Manager {
         Job **jobs;
         size_t n_jobs;
         Waiter *waiters;      /* see job-wait.c */
+        KeptCall *kept_calls; /* see settling.h */
         uint64_t last_id;
         uint64_t id_ceiling;  /* what /var/lib/joblet/next-id says */
 

@@ -50,6 +50,21 @@ unsigned runtime_count_jobs(const Manager *m, const char *language, const char *
         return n;
 }
 
+bool runtime_is_settling(const Manager *m, const char *language, const char *name) {
+        bool settling = false;
+
+        for (size_t i = 0; i < m->n_jobs; i++) {
+                const Job *j = m->jobs[i];
+
+                if (!job_is_live(j) || !record_uses(j->record, language, name))
+                        continue;
+                if (!job_is_settling(j))
+                        return false;
+                settling = true;
+        }
+        return settling;
+}
+
 bool runtime_is_starting(const Manager *m, const char *language, const char *name) {
         for (size_t i = m->n_jobs; i > 0 && share_held(m->live) > 0; i--) {
                 const Job *j = m->jobs[i - 1];

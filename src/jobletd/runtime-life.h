@@ -17,6 +17,9 @@
  * ten. */
 unsigned runtime_count_jobs(const Manager *m, const char *language, const char *name, uint64_t id_max, char **ret_list);
 
+/* Whether jobs of the runtime are not settled yet, but all of them have ended. */
+bool runtime_is_settling(const Manager *m, const char *language, const char *name);
+
 /* Whether a job of the runtime is just being started, so that its mounts may not be complete yet. */
 bool runtime_is_starting(const Manager *m, const char *language, const char *name);
 

@@ -15,6 +15,7 @@
 #include "runtime-life.h"
 #include "runtime-name.h"
 #include "runtime-sizes.h"
+#include "settling.h"
 #include "strv.h"
 
 #define PLACE_RETRY_USEC (50 * USEC_PER_SEC / 1000)
@@ -393,23 +394,22 @@ static void announce_removal(Manager *m, const char *id) {
                 runtime_emit_added(m, id);
 }
 
-static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int remove_runtime(Manager *m, sd_bus_message *message, bool may_wait, sd_bus_error *error) {
         _cleanup_free_ char *removed = NULL, *directory = NULL, *language = NULL;
         _cleanup_(runtime_freep) Runtime *runtime = NULL;
-        Manager *m = userdata;
         const char *name;
         int r;
 
-        r = read_name(message, &name, error);
+        r = sd_bus_message_rewind(message, true);
+        if (r >= 0)
+                r = sd_bus_message_read(message, "s", &name);
+        if (r >= 0)
+                r = find(m, name, &runtime, error);
         if (r < 0)
                 return r;
-        r = authority_check(m->authority, message, ACTION_MANAGE_RUNTIMES,
-                            (const char *const[]) { "runtime", name, NULL }, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = find(m, name, &runtime, error);
-        if (r >= 0)
-                r = check_removable(m, runtime, error);
+        if (may_wait && runtime_is_settling(m, runtime->language, runtime->name))
+                return 0;
+        r = check_removable(m, runtime, error);
         if (r < 0)
                 return r;
         language = strdup(runtime->language);
@@ -437,6 +437,19 @@ static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus
                 return r;
         TAKE_PTR(language);
         return 1;
+}
+
+static int method_remove_runtime(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Manager *m = userdata;
+        const char *name;
+        int r;
+
+        r = read_name(message, &name, error);
+        if (r < 0)
+                return r;
+        r = authority_check(m->authority, message, ACTION_MANAGE_RUNTIMES,
+                            (const char *const[]) { "runtime", name, NULL }, error);
+        return r <= 0 ? (r < 0 ? r : 1) : settling_handle(m, message, remove_runtime, error);
 }
 
 static void on_verified(Manager *m, sd_bus_message *call, int error, const char *text, void *userdata) {
