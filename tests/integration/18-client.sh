@@ -53,11 +53,11 @@ test_second_sigterm_stops_a_job_that_ignores_the_first() {
         configure StopTimeoutSec=1s
         # shellcheck disable=SC2016
         assert_exit 137 as_user alice bash -c '
-                rnx run sh -c "trap \"\" TERM; echo ready; while :; do sleep 0.1; done" >out 2>err &
-                until grep -q ready out; do sleep 0.05; done
+                rnx run sh -c "trap \"\" TERM; echo ready; while :; do sleep 0.1; done" >term.out 2>term.err &
+                until grep -q ready term.out; do sleep 0.05; done
                 kill $!; sleep 0.4; kill $!
                 wait $!'
-        assert_match "$(in_machine cat /home/alice/err)" '^rnx: job [0-9]+ was stopped on request$'
+        assert_match "$(in_machine cat /home/alice/term.err)" '^rnx: job [0-9]+ was stopped on request$'
         configure
 }
 
@@ -131,8 +131,8 @@ test_kill_on_exit_ends_what_ignores_sigterm() {
         # shellcheck disable=SC2016
         id=$(as_user alice bash -c '
                 rm -f the-id
-                rnx run --kill-on-exit --id-file=the-id sh -c "trap : TERM; setsid -f sleep 600; echo ready; while :; do sleep 0.1; done" >out 2>&1 &
-                until grep -q ready out && [ -s the-id ]; do sleep 0.05; done
+                rnx run --kill-on-exit --id-file=the-id sh -c "trap : TERM; setsid -f sleep 600; echo ready; while :; do sleep 0.1; done" >term.out 2>&1 &
+                until grep -q ready term.out && [ -s the-id ]; do sleep 0.05; done
                 kill -KILL $!
                 cat the-id')
         wait_until 20 ended "$id"
