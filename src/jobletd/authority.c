@@ -41,7 +41,9 @@ typedef struct Check {
         sd_bus_message *question; /* until it is asked */
         sd_bus_slot *slot;        /* from then on */
         bool answered, authorized, challenge;
-        int failure; /* negative errno of the question itself */
+        bool dialog;        /* a person may be asked */
+        int failure;        /* negative errno of the question itself */
+        char *failure_text; /* in words, NULL if there are none */
 } Check;
 
 struct Authority {
@@ -67,6 +69,7 @@ static Check* check_free(Check *c) {
         sd_bus_slot_unref(c->slot);
         sd_bus_message_unref(c->message);
         free(c->action);
+        free(c->failure_text);
         free(c);
         return NULL;
 }
@@ -189,9 +192,12 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
         c->answered = true;
         c->slot = sd_bus_slot_unref(c->slot);
         c->place = place_free(c->place);
-        if (sd_bus_message_is_method_error(reply, NULL))
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                const char *text = sd_bus_message_get_error(reply)->message;
+
                 c->failure = -sd_bus_message_get_errno(reply);
-        else {
+                c->failure_text = text ? strdup(text) : NULL;
+        } else {
                 r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
                 if (r >= 0)
                         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
@@ -210,8 +216,8 @@ static void send_question(void *userdata) {
         Check *c = userdata;
         int r;
 
-        /* A person may have to type a password: wait as long as polkit does */
-        r = sd_bus_call_async(c->authority->bus, &c->slot, c->question, on_answer, c, UINT64_MAX);
+        /* A person may have to type a password: wait as long as polkit does. Else 25 seconds, the default, are enough. */
+        r = sd_bus_call_async(c->authority->bus, &c->slot, c->question, on_answer, c, c->dialog ? UINT64_MAX : 0);
         c->question = sd_bus_message_unref(c->question);
         if (r >= 0)
                 return;
@@ -251,7 +257,6 @@ static int append_question(sd_bus_message *q, sd_bus_message *m, const char *act
 static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const char *action,
                const char *const *details, sd_bus_error *error) {
         _cleanup_(place_freep) Place *pending = NULL;
-        bool dialog;
         Check *c;
         int r;
 
@@ -267,7 +272,7 @@ static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const ch
         *c = (Check) { .authority = a, .message = sd_bus_message_ref(m), .pending = TAKE_PTR(pending), .next = a->checks };
         a->checks = c;
 
-        dialog = may_open_dialog(a, m, uid, &c->place);
+        c->dialog = may_open_dialog(a, m, uid, &c->place);
         c->action = strdup(action);
         r = c->action ? 0 : -ENOMEM;
         if (r >= 0)
@@ -275,12 +280,12 @@ static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const ch
                                                    "/org/freedesktop/PolicyKit1/Authority",
                                                    "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
         if (r >= 0)
-                r = append_question(c->question, m, action, details, dialog);
+                r = append_question(c->question, m, action, details, c->dialog);
         if (r < 0) {
                 check_free(c);
                 return r;
         }
-        if (dialog) {
+        if (c->dialog) {
                 send_question(c);
                 return 0; /* not what sd_bus_message_append() returned: 1 would be "allowed" */
         }
@@ -292,9 +297,9 @@ static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const ch
 
 static int deny(const Check *c, const char *action, sd_bus_error *error) {
         if (c->failure < 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                         "Not allowed: polkit cannot be asked about action %s (%s)", action,
-                                         strerror(-c->failure));
+                return sd_bus_error_setf(error, ERROR_POLKIT_UNAVAILABLE,
+                                         "polkit cannot be asked whether you may do this, action %s: %s; try again, or see "
+                                         "'systemctl status polkit.service'", action, c->failure_text ?: strerror(-c->failure));
         if (c->challenge)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
                                          "Authentication is required for action %s", action);

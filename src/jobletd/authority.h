@@ -25,8 +25,8 @@ Authority* authority_free(Authority *a);
 int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret);
 
 /* Whether the sender of m may do action; details ("key", "value", ..., NULL) are shown in the prompt and
- * to the administrator's rules. Returns 1 if so, -EACCES with error set if not, and 0 if polkit has to be
- * asked first: the handler must then return 1 without a reply and without having changed anything, and is
+ * to the administrator's rules. Returns 1 if so, a negative errno with error set if not, or if polkit does not
+ * tell; 0 if polkit has to be asked first: the handler must then return 1 without a reply and without having changed anything, and is
  * called again for the same message when the answer is there. Several actions may be checked for one
  * message, one after the other. Questions are asked in turns: nobody waits for those of one other user. */
 int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details,

@@ -16,4 +16,5 @@
 #define ERROR_SETUP_FAILED "org.joblet.Error.SetupFailed"
 #define ERROR_COMMAND_NOT_FOUND "org.joblet.Error.CommandNotFound"
 #define ERROR_COMMAND_NOT_EXECUTABLE "org.joblet.Error.CommandNotExecutable"
+#define ERROR_POLKIT_UNAVAILABLE "org.joblet.Error.PolkitUnavailable"
 #define ERROR_UNSUPPORTED "org.joblet.Error.Unsupported"

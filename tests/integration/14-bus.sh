@@ -309,6 +309,27 @@ test_the_sample_rule_works() {
         wait_until 20 rule_is_gone
 }
 
+# Who cannot be told whether she may is not told that she may not, and what to do about that.
+test_polkit_that_does_not_answer_denies_nothing() {
+        local id
+
+        id=$(detached alice sleep 60)
+        in_machine systemctl -q mask --runtime --now polkit.service
+        assert_exit 125 rnx run true
+        assert_one_line "$output"
+        assert_match "$output" 'polkit cannot be asked .*org.joblet.run: .*polkit.service'
+        assert_no_match "$output" 'administrator|group'
+        assert_exit 1 rnx stop "$id"
+        assert_match "$output" 'polkit cannot be asked '
+        assert_no_match "$output" 'another user'
+        in_machine systemctl -q unmask --runtime polkit.service
+        assert_exit 0 rnx run true
+        assert_exit 0 rnx stop "$id"
+        # a denial is one
+        assert_exit 125 as_user carol rnx run true
+        assert_match "$output" 'ask an administrator to add you to the group joblet'
+}
+
 test_the_bus_starts_the_daemon() {
         in_machine systemctl stop joblet.service
         assert_exit 0 rnx list
