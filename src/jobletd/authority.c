@@ -12,6 +12,7 @@
 #include "bus-error.h"
 #include "cleanup.h"
 #include "share.h"
+#include "text.h"
 
 /* Questions under way; those that exceed it wait for their turn. With dialogs and CALLS_MAX they stay below the 128
  * calls that dbus-daemon lets a connection have. */
@@ -25,6 +26,7 @@
 #define PENDING_OF_UID_MAX (64U << 20)
 #define MESSAGE_SIZE 4096U /* of one that is not large */
 #define SENDERS_MAX 16U
+#define DETAIL_SIZE_MAX 256U
 
 typedef struct Sender {
         char *name; /* unique name on the bus */
@@ -232,6 +234,13 @@ static bool may_open_dialog(Authority *a, sd_bus_message *m, uid_t uid, Place **
         return sd_bus_message_get_allow_interactive_authorization(m) > 0 && share_take(a->dialogs, uid, 1, ret) >= 0;
 }
 
+/* A person may be shown this, and an administrator's rules may look at it; the caller chose it. */
+static int append_detail(sd_bus_message *q, const char *key, const char *value) {
+        _cleanup_free_ char *shown = text_for_message(value, DETAIL_SIZE_MAX);
+
+        return shown ? sd_bus_message_append(q, "{ss}", key, shown) : -ENOMEM;
+}
+
 static int append_question(sd_bus_message *q, sd_bus_message *m, const char *action,
                            const char *const *details, bool dialog) {
         int r;
@@ -244,7 +253,7 @@ static int append_question(sd_bus_message *q, sd_bus_message *m, const char *act
         if (r < 0)
                 return r;
         for (const char *const *d = details; d && d[0] && d[1]; d += 2) {
-                r = sd_bus_message_append(q, "{ss}", d[0], d[1]);
+                r = append_detail(q, d[0], d[1]);
                 if (r < 0)
                         return r;
         }

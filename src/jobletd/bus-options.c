@@ -6,6 +6,9 @@
 #include "bus-error.h"
 #include "bus-options.h"
 #include "strv.h"
+#include "text.h"
+
+#define NAME_SHOWN_MAX 64U
 
 int bus_dictionary_read(sd_bus_message *m, BusEntryFunction function, void *userdata, sd_bus_error *error) {
         int r;
@@ -59,13 +62,27 @@ int bus_strings_read(sd_bus_message *m, const char *what, size_t max, char ***re
         return 0;
 }
 
+int bus_string_read(sd_bus_message *m, const char *what, size_t max, const char **ret, sd_bus_error *error) {
+        int r = sd_bus_message_read_basic(m, 's', ret);
+
+        if (r < 0 || strlen(*ret) <= max)
+                return r;
+        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: it has %zu bytes, at most %zu are allowed", what, strlen(*ret), max);
+}
+
+int bus_refuse_option(sd_bus_error *error, const char *name, const char *advice) {
+        _cleanup_free_ char *shown = text_for_message(name, NAME_SHOWN_MAX);
+
+        return shown ? sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; %s", shown, advice) : -ENOMEM;
+}
+
 typedef struct Table {
         const BusOption *options;
         size_t n;
         uint64_t seen; /* a bit for each */
 } Table;
 
-/* "A, B or C", of a table that is not empty. */
+/* "use A, B or C", of a table that is not empty. */
 static int list_names(const Table *t, char **ret) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_free_ char *list = NULL;
@@ -79,18 +96,27 @@ static int list_names(const Table *t, char **ret) {
         list = strv_join(names, ", ");
         if (!list)
                 return -ENOMEM;
-        return asprintf(ret, "%s%s%s", list, *list ? " or " : "", t->options[t->n - 1].name) < 0 ? -ENOMEM : 0;
+        return asprintf(ret, "use %s%s%s", list, *list ? " or " : "", t->options[t->n - 1].name) < 0 ? -ENOMEM : 0;
 }
 
 static int refuse_unknown(const Table *t, const char *name, sd_bus_error *error) {
         _cleanup_free_ char *names = NULL;
 
         if (t->n == 0)
-                return sd_bus_error_setf(error, ERROR_INVALID_OPTION,
-                                         "there is no option %s; this method has none", name);
-        if (list_names(t, &names) < 0)
+                return bus_refuse_option(error, name, "this method has none");
+        if (list_names(t, &names) < 0) {
+                names = NULL;
                 return -ENOMEM;
-        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; use %s", name, names);
+        }
+        return bus_refuse_option(error, name, names);
+}
+
+static int read_strings(sd_bus_message *m, const char *name, char ***ret, sd_bus_error *error) {
+        int r = bus_strings_read(m, name, BUS_OPTION_STRINGS_MAX, ret, error);
+
+        if (r < 0 || strv_size(*ret) <= BUS_OPTION_SIZE_MAX)
+                return r;
+        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "%s: more than %u bytes are not allowed", name, BUS_OPTION_SIZE_MAX);
 }
 
 static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_bus_error *error) {
@@ -107,7 +133,9 @@ static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_b
                 t->seen |= UINT64_C(1) << i;
                 r = bus_option_enter(m, name, o->signature, error);
                 if (r >= 0 && strcmp(o->signature, "as") == 0)
-                        r = bus_strings_read(m, name, BUS_OPTION_STRINGS_MAX, o->value, error);
+                        r = read_strings(m, name, o->value, error);
+                else if (r >= 0 && strcmp(o->signature, "s") == 0)
+                        r = bus_string_read(m, name, BUS_OPTION_SIZE_MAX, o->value, error);
                 else if (r >= 0)
                         r = sd_bus_message_read_basic(m, o->signature[0], o->value);
                 return r < 0 ? r : sd_bus_message_exit_container(m);

@@ -19,7 +19,15 @@ int bus_option_enter(sd_bus_message *m, const char *name, const char *signature,
  * with their number only. */
 int bus_strings_read(sd_bus_message *m, const char *what, size_t max, char ***ret, sd_bus_error *error);
 
+/* Reads a string of at most so many bytes, which belongs to the message. What a caller sends may have 32 MiB, and what is
+ * made of it would be more than the bus takes from us. */
+int bus_string_read(sd_bus_message *m, const char *what, size_t max, const char **ret, sd_bus_error *error);
+
+/* Refuses an option that there is not: its name is cut and made fit for a message. */
+int bus_refuse_option(sd_bus_error *error, const char *name, const char *advice);
+
 #define BUS_OPTION_STRINGS_MAX 64U
+#define BUS_OPTION_SIZE_MAX 4096U /* bytes of a string, or of all strings of an array */
 
 /* An option and where its value goes. By signature: "b" and "h" int, "u" uint32_t, "t" uint64_t, "s"
  * const char* that belongs to the message, "as" char** that the caller frees. */

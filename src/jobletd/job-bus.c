@@ -178,7 +178,9 @@ static int get_slice(sd_bus *bus, const char *path, const char *interface, const
         Job *j = userdata;
         int r;
 
-        r = job_slice(j, &slice);
+        r = check_reader(j, bus, reply, error);
+        if (r >= 0)
+                r = job_slice(j, &slice);
         return r < 0 ? r : sd_bus_message_append(reply, "s", slice);
 }
 
@@ -283,6 +285,15 @@ static int authorize(Job *j, sd_bus_message *m, const char *own_action, sd_bus_e
                                (const char *const[]) { "job", id, "owner", owner, NULL }, error);
 }
 
+static int wait_for_end(Job *j, sd_bus_message *m, sd_bus_error *error) {
+        int r = job_add_waiter(j, m);
+
+        if (r == -EBUSY)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "too many callers wait for job %" PRIu64 " already", j->record->id);
+        return r;
+}
+
 static int method_describe(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Job *j = userdata;
         int r;
@@ -291,7 +302,7 @@ static int method_describe(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (r <= 0)
                 return r < 0 ? r : 1;
         /* One that has just ended has its figures in a moment */
-        return job_state_is_final(j->record->state) ? job_add_waiter(j, m) : job_send_record(j, m);
+        return job_state_is_final(j->record->state) ? wait_for_end(j, m, error) : job_send_record(j, m);
 }
 
 static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -299,13 +310,7 @@ static int method_wait(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         int r;
 
         r = authorize(j, m, ACTION_VIEW, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = job_add_waiter(j, m);
-        if (r == -EBUSY)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
-                                         "too many callers wait for job %" PRIu64 " already", j->record->id);
-        return r;
+        return r > 0 ? wait_for_end(j, m, error) : r < 0 ? r : 1;
 }
 
 static int method_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -338,13 +343,12 @@ static int method_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = authorize(j, m, ACTION_MANAGE_OWN_JOBS, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (j->phase != JOB_LIVE)
-                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " does not run",
-                                         j->record->id);
-        r = job_kill(j, signo);
+        r = j->phase == JOB_LIVE && !job_has_ended(j) ? job_kill(j, signo) : -ESRCH;
         if (r == -EBUSY)
                 return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
                                         "too many signals are on their way already; try again later");
+        if (r == -ESRCH || r == -EPIPE || r == -ECONNRESET)
+                return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " does not run", j->record->id);
         if (r == -ENOTCONN)
                 return sd_bus_error_setf(error, ERROR_NOT_RUNNING, "job %" PRIu64 " cannot be reached; 'rnx stop %" PRIu64 "' ends it",
                                          j->record->id, j->record->id);
@@ -369,6 +373,7 @@ static int delete_job(Manager *manager, sd_bus_message *m, bool may_wait, sd_bus
                 return 0;
         if (job_is_live(j))
                 return sd_bus_error_setf(error, ERROR_JOB_RUNNING,
+                                         job_has_ended(j) ? "job %" PRIu64 " is just ending; try again when it is over: rnx status %" PRIu64 :
                                          "job %" PRIu64 " still runs; stop it first: rnx stop %" PRIu64,
                                          j->record->id, j->record->id);
         r = record_remove(j->manager->records_fd, j->record->id);

@@ -18,9 +18,7 @@
 #include "runtime-name.h"
 #include "shell-quote.h"
 #include "strv.h"
-#include "text.h"
 
-#define DETAIL_SIZE_MAX 256U
 #define LIST_JOBS_MAX 20000U /* of at most 1.4 KiB each: dbus-daemon ends a connection that sends 32 MiB at once */
 
 static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *error) {
@@ -150,19 +148,9 @@ static int submit(Manager *m, const Request *request, RelayGo *go, uid_t owner, 
         return 1;
 }
 
-/* A person may be shown this in a question, and an administrator's rules may look at it. */
-static int authorize_run(Manager *m, sd_bus_message *message, const Request *request, sd_bus_error *error) {
-        _cleanup_free_ char *command = text_for_message(request->command[0], DETAIL_SIZE_MAX),
-                            *runtime = text_for_message(request->runtime ?: "", DETAIL_SIZE_MAX);
-        const char *const details[] = { "command", command, "runtime", runtime, NULL };
-        int r;
-
-        if (!command || !runtime)
-                return -ENOMEM;
-        r = authority_check_large(m->authority, message, request_size(request), ACTION_RUN, details, error);
-        if (r > 0 && request->network == NETWORK_HOST)
-                r = authority_check_large(m->authority, message, request_size(request), ACTION_USE_HOST_NETWORK, details, error);
-        return r;
+static int authorize(Manager *m, sd_bus_message *message, const Request *request, const char *action, sd_bus_error *error) {
+        return authority_check_large(m->authority, message, request_size(request), action,
+                                     (const char *const []) { "command", request->command[0], "runtime", request->runtime ?: "", NULL }, error);
 }
 
 static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -179,7 +167,9 @@ static int method_run(sd_bus_message *message, void *userdata, sd_bus_error *err
         r = authority_sender_uid(m->authority, message, &owner);
         if (r < 0)
                 return r;
-        r = authorize_run(m, message, request, error);
+        r = authorize(m, message, request, ACTION_RUN, error);
+        if (r > 0 && request->network == NETWORK_HOST)
+                r = authorize(m, message, request, ACTION_USE_HOST_NETWORK, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -206,7 +196,7 @@ static int method_plan(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = authority_sender_uid(m->authority, message, &owner);
         if (r < 0)
                 return r;
-        r = authority_check_large(m->authority, message, request_size(request), ACTION_RUN, NULL, error);
+        r = authorize(m, message, request, ACTION_RUN, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -351,7 +341,7 @@ static int method_get_runtime(sd_bus_message *message, void *userdata, sd_bus_er
         const char *name;
         int r;
 
-        r = sd_bus_message_read(message, "s", &name);
+        r = bus_string_read(message, "the name", BUS_OPTION_SIZE_MAX, &name, error);
         if (r < 0)
                 return r;
         r = authority_check(m->authority, message, ACTION_VIEW, NULL, error);

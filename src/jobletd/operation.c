@@ -14,21 +14,23 @@ struct Operation {
         Manager *manager; /* not a reference */
         sd_bus_message *call;
         sd_bus_track *track; /* of the client */
+        Place *place;
         Child *child; /* not ours; there until we are told of its end */
         int result_fd; /* a file in memory, the program's standard output */
         OperationFunction done;
         void *userdata;
 };
 
-static unsigned n_operations;
+static Share *share;
 
-unsigned operation_count(void) {
-        return n_operations;
+bool operation_is_under_way(void) {
+        return share && share_held(share) > 0;
 }
 
 static Operation* operation_free(Operation *o) {
         if (!o)
                 return NULL;
+        place_free(o->place);
         sd_bus_message_unref(o->call);
         sd_bus_track_unref(o->track);
         safe_close(o->result_fd);
@@ -74,7 +76,7 @@ static void on_exit_of_program(const siginfo_t *si, void *userdata) {
         const char *rest = "";
         int r;
 
-        n_operations--;
+        o->place = place_free(o->place);
         r = read_result(o->result_fd, &text);
         if (r >= 0)
                 r = parse_result(text, &rest);
@@ -115,20 +117,40 @@ static int track_client(Operation *o) {
         return r < 0 ? r : sd_bus_track_add_sender(o->track, o->call);
 }
 
+/* What nobody called for is root's. */
+static int take_place(Manager *m, sd_bus_message *call, bool follow_up, Place **ret) {
+        uid_t uid = 0;
+        int r;
+
+        r = share ? 0 : share_new(&(ShareLimits) { OPERATIONS_MAX, OPERATIONS_OF_UID_MAX, 0 }, &share);
+        if (r >= 0 && follow_up)
+                return share_take_over(share, 0, 1, ret);
+        if (r >= 0 && call)
+                r = authority_sender_uid(m->authority, call, &uid);
+        return r < 0 ? r : share_take(share, uid, 1, ret);
+}
+
+int operation_check(Manager *m, sd_bus_message *call) {
+        _cleanup_(place_freep) Place *place = NULL;
+
+        return take_place(m, call, /* follow_up= */ false, &place);
+}
+
 int operation_start(Manager *m, const OperationStart *start) {
         _cleanup_(operation_freep) Operation *o = NULL;
         _cleanup_strv_free_ char **argv = NULL;
         int r;
 
-        if (n_operations >= OPERATIONS_MAX && !start->follow_up)
-                return -EBUSY;
         r = make_arguments(start->words, start->progress_fd >= 0, &argv);
         if (r < 0)
                 return r;
         o = malloc(sizeof *o);
         if (!o)
                 return -ENOMEM;
-        *o = (Operation) { .manager = m, .call = sd_bus_message_ref(start->call), .done = start->done, .userdata = start->userdata };
+        *o = (Operation) { .manager = m, .call = sd_bus_message_ref(start->call), .done = start->done, .userdata = start->userdata, .result_fd = -EBADF };
+        r = take_place(m, start->call, start->follow_up, &o->place);
+        if (r < 0)
+                return r;
         o->result_fd = memfd_create("joblet-package", MFD_CLOEXEC);
         if (o->result_fd < 0)
                 return -errno;
@@ -143,7 +165,6 @@ int operation_start(Manager *m, const OperationStart *start) {
                         3, on_exit_of_program, o, &o->child);
         if (r < 0)
                 return log_error_errno(r, "Failed to start %s: %m", argv[0]);
-        n_operations++;
         TAKE_PTR(o);
         return 0;
 }

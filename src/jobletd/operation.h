@@ -9,6 +9,7 @@
 #include "manager.h"
 
 #define OPERATIONS_MAX 16U
+#define OPERATIONS_OF_UID_MAX 8U /* so that nobody keeps the others from theirs */
 #define OPERATION_RESULT_MAX (256U * 1024U)
 
 typedef struct Operation Operation;
@@ -29,7 +30,11 @@ typedef struct OperationStart {
         void *userdata;
 } OperationStart;
 
-/* Calls done later, if it succeeds. Returns 0, -EBUSY if there are too many, or another negative errno. */
+/* Calls done later, if it succeeds. Returns 0, -EBUSY if there are too many, -EDQUOT if there are too many of whoever
+ * calls, or another negative errno. */
 int operation_start(Manager *m, const OperationStart *start);
 
-unsigned operation_count(void);
+/* Whether one that answers this call would be refused: 0, or one of these errors. */
+int operation_check(Manager *m, sd_bus_message *call);
+
+bool operation_is_under_way(void);

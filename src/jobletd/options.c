@@ -118,7 +118,7 @@ static int read_option(sd_bus_message *m, const char *name, void *userdata, sd_b
                         return sentence ? refuse(error, sentence) : r;
                 return sd_bus_message_exit_container(m);
         }
-        return sd_bus_error_setf(error, ERROR_INVALID_OPTION, "there is no option %s; see org.joblet(5)", name);
+        return bus_refuse_option(error, name, "see org.joblet(5)");
 }
 
 static int read_all(sd_bus_message *m, Request *request, RelayGo *go, sd_bus_error *error) {

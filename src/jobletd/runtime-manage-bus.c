@@ -102,8 +102,10 @@ static void reply_failure(sd_bus_message *call, int error, const char *text) {
 }
 
 static int refuse_busy(int r, sd_bus_error *error) {
-        return r != -EBUSY ? r : sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "%u operations on runtimes are under way, more are not "
-                                                   "allowed; wait for some to end", operation_count());
+        if (r != -EBUSY && r != -EDQUOT)
+                return r;
+        return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "%u operations on runtimes%s are under way, more are not allowed; wait for some to end",
+                                 r == -EBUSY ? OPERATIONS_MAX : OPERATIONS_OF_UID_MAX, r == -EBUSY ? "" : " of yours");
 }
 
 /* A call of Run() that came while its runtime waited to be replaced. */
@@ -201,7 +203,7 @@ static void on_sizes_for_install(Manager *m, void *userdata) {
 /* Something failed, perhaps without cleaning up: whatever is unfinished while nothing is under way is
  * nobody's. */
 static void sweep_if_idle(Manager *m) {
-        if (operation_count() == 0 && n_placings == 0)
+        if (!operation_is_under_way() && n_placings == 0)
                 runtimes_sweep(m, true);
 }
 
@@ -343,7 +345,7 @@ static int method_install_runtime(sd_bus_message *message, void *userdata, sd_bu
 static int read_name(sd_bus_message *m, const char **ret, sd_bus_error *error) {
         int r;
 
-        r = sd_bus_message_read(m, "s", ret);
+        r = bus_string_read(m, "the name", BUS_OPTION_SIZE_MAX, ret, error);
         return r < 0 ? r : bus_options_read(m, NULL, 0, error);
 }
 
@@ -415,8 +417,9 @@ static int remove_runtime(Manager *m, sd_bus_message *message, bool may_wait, sd
         language = strdup(runtime->language);
         if (!language || asprintf(&directory, RUNTIMES_PATH "/%s", language) < 0)
                 return -ENOMEM;
-        if (operation_count() >= OPERATIONS_MAX)
-                return refuse_busy(-EBUSY, error);
+        r = operation_check(m, message);
+        if (r < 0)
+                return refuse_busy(r, error);
 
         r = runtime_take_away(m, language, runtime->name, &removed);
         if (r < 0)
@@ -433,8 +436,8 @@ static int remove_runtime(Manager *m, sd_bus_message *message, bool may_wait, sd
                 .done = on_removed,
                 .userdata = language,
         });
-        if (r < 0)
-                return r;
+        if (r < 0) /* it is removed all the same */
+                on_removed(m, message, r, strerror(-r), language);
         TAKE_PTR(language);
         return 1;
 }

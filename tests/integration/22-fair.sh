@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 
 setup() {
-        # run-words COUNT: one Run() with so many empty words; prints the name of the error, or "ok"
+        # run-words COUNT: one Run() with so many empty words; prints the name of the error, or "ok". long-text METHOD SIZE:
+        # the same for a call that has one text of so many bytes, as its name or that of an option
         put /usr/local/bin/run-words 755 <<'END_OF_PROGRAM'
 #!/usr/bin/python3
 import ctypes, sys
@@ -18,12 +19,21 @@ class Error(ctypes.Structure):
 
 bus, m, e = ctypes.c_void_p(), ctypes.c_void_p(), Error()
 sd.sd_bus_open_system(ctypes.byref(bus))
-sd.sd_bus_message_new_method_call(bus, ctypes.byref(m), b"org.joblet", b"/org/joblet", b"org.joblet.Manager1", b"Run")
-sd.sd_bus_message_append_strv(m, (ctypes.c_char_p * (int(sys.argv[1]) + 2))(b"true", *[b""] * int(sys.argv[1]), None))
-sd.sd_bus_message_append(m, b"a{sv}", ctypes.c_uint(0))
+long = sys.argv[0].endswith("long-text")
+method, n = sys.argv[1] if long else "Run", int(sys.argv[-1])
+sd.sd_bus_message_new_method_call(bus, ctypes.byref(m), b"org.joblet", b"/org/joblet", b"org.joblet.Manager1", method.encode())
+if not long:
+    sd.sd_bus_message_append_strv(m, (ctypes.c_char_p * (n + 2))(b"true", *[b""] * n, None))
+elif method.endswith("Runtime"):
+    sd.sd_bus_message_append(m, b"s", b"a" * n)
+if long and not method.endswith("Runtime"):
+    sd.sd_bus_message_append(m, b"a{sv}", ctypes.c_uint(1), b"a" * n, b"b", ctypes.c_int(1))
+else:
+    sd.sd_bus_message_append(m, b"a{sv}", ctypes.c_uint(0))
 r = sd.sd_bus_call(bus, m, ctypes.c_uint64(60000000), ctypes.byref(e), None)
 print("ok" if r >= 0 else e.name.decode(), (e.message or b"").decode())
 END_OF_PROGRAM
+        in_machine ln -sf run-words /usr/local/bin/long-text
 }
 
 teardown() {
@@ -66,6 +76,37 @@ test_words() {
         assert_match "$(as_user alice timeout 60 run-words 1000000)" '^org.joblet.Error.InvalidOption the command: more than [0-9]+ words are not allowed'
         assert_match "$(as_user carol timeout 60 run-words 1000000)" '^org.joblet.Error.InvalidOption '
         assert_exit 0 as_user bob timeout 60 rnx run true
+}
+
+# What a caller sends is not made into a message that is too large for the bus, which would end the daemon's connection.
+test_long_texts() {
+        local before
+
+        before=$(in_machine systemctl show -p MainPID joblet.service)
+        for method in VerifyRuntime RemoveRuntime; do
+                assert_match "$(as_user carol timeout 60 long-text "$method" 33554100)" '^org.joblet.Error.InvalidOption the name: it has 33554100 bytes'
+        done
+        assert_match "$(as_user carol timeout 60 long-text ListRuntimes 33554100)" '^org.joblet.Error.InvalidOption there is no option a{64}\.\.\.; '
+        assert_eq "$(in_machine systemctl show -p MainPID joblet.service)" "$before"
+}
+
+# Operations on runtimes that take long are a part of those that there may be.
+test_operations() {
+        local runtime=/opt/joblet/runtimes/t/t-slow
+
+        in_machine sh -euc "mkdir -p $runtime/bin && cd $runtime
+                printf 'name: t-slow\nversion: \"1.0\"\nmounts:\n  - source: bin\n    target: /usr/local/bin\n' >runtime.yml
+                truncate -s 1T bin/large && printf '%064d  bin/large\n' 0 >manifest.sha256"
+        as_user alice sh -c 'for i in $(seq 12); do timeout 120 rnx runtime verify t-slow >"verify-$i" 2>&1 & done; wait' &
+        some_are_refused() {
+                in_machine grep -q 'operations on runtimes of yours are under way' /home/alice/verify-{1..12}
+        }
+        wait_until 30 some_are_refused
+        in_machine rm "$runtime/bin/large"
+        assert_exit 1 as_user bob timeout 60 rnx runtime verify t-slow
+        assert_no_match "$output" 'operations on runtimes'
+        in_machine sh -c "pkill -u alice rnx; rm -rf $runtime /home/alice/verify-*"
+        wait
 }
 
 # Trees that take long to remove keep nobody else's.

@@ -112,6 +112,25 @@ static void test_changes(void **state) {
         assert_has("services", "another 1/tcp\n");
 }
 
+/* What cannot be taken over is tried again when it has changed, and what a daemon that was killed left is in nobody's way. */
+static void test_odd_files(void **state) {
+        assert_int_equal(mkdirat(fixture->fd, "host/magic", 0755), 0);
+        put("services", "a 1/tcp\n", 0644);
+        open_etc();
+        assert_false(has("magic"));
+        for (size_t i = 0; i < JOB_ETC_FILES_MAX; i++)
+                if (S_ISDIR(etc.sources[i].file.st_mode))
+                        assert_true(etc.sources[i].known);
+
+        assert_int_equal(unlinkat(fixture->fd, "host/magic", AT_REMOVEDIR), 0);
+        put("magic", "0 string x\n", 0644);
+        put("services", "another 1/tcp\n", 0644);
+        assert_int_equal(symlinkat("/nowhere", etc.fd, ".#services"), 0);
+        job_etc_refresh(&etc);
+        assert_has("magic", "0 string x\n");
+        assert_has("services", "another 1/tcp\n");
+}
+
 static void test_hostname(void **state) {
         _cleanup_free_ char *name = NULL, *hosts = NULL;
         struct utsname u;
@@ -158,6 +177,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_odd_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_hostname, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
         };
