@@ -67,8 +67,9 @@ static int copy_file(const JobEtc *e, const char *name, const struct stat *st) {
                 return -EINVAL;
         if (asprintf(&temporary, ".#%s", name) < 0)
                 return -ENOMEM;
+        (void) unlinkat(e->fd, temporary, 0); /* it may be a link that was not finished */
         from = openat(e->host_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        to = openat(e->fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+        to = openat(e->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (from < 0 || to < 0)
                 return -errno;
         while (left > 0) {
@@ -101,19 +102,19 @@ static int take_over(JobEtc *e, const char *name, JobEtcSource *s) {
         /* One that not everybody may read is none of a job's */
         if (fstatat(e->host_fd, name, &link, AT_SYMLINK_NOFOLLOW) < 0 || fstatat(e->host_fd, name, &file, 0) < 0 ||
             !(file.st_mode & S_IROTH)) {
-                if (s->there && unlinkat(e->fd, name, 0) < 0 && errno != ENOENT)
+                if (s->known && unlinkat(e->fd, name, 0) < 0 && errno != ENOENT)
                         return -errno;
-                s->there = false;
+                s->known = false;
                 return 0;
         }
-        if (s->there && is_same(&s->link, &link) && is_same(&s->file, &file))
+        if (s->known && is_same(&s->link, &link) && is_same(&s->file, &file))
                 return 0;
 
         r = link_leads_into_usr(e, name, target, sizeof(target)) ? make_link(e->fd, name, target) : copy_file(e, name, &file);
-        if (r < 0)
-                return r;
-        *s = (JobEtcSource) { .link = link, .file = file, .there = true };
-        return 0;
+        /* What is no file, or too large, stays so until it changes: it is told once, not at each start */
+        if (r >= 0 || r == -EINVAL)
+                *s = (JobEtcSource) { .link = link, .file = file, .known = true };
+        return r;
 }
 
 static int write_text(const JobEtc *e, const char *name, const char *text) {
@@ -278,7 +279,7 @@ int job_etc_open(JobEtc *e, const char *host, int run_fd) {
         if (e->fd < 0)
                 return -errno;
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
-                e->sources[i].there = true; /* perhaps, from a former daemon */
+                e->sources[i].known = true; /* perhaps, from a former daemon */
         (void) job_etc_refresh(e);
         return 0;
 }

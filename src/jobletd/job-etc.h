@@ -13,7 +13,7 @@
 /* What a file of the host's was when it was taken over. */
 typedef struct JobEtcSource {
         struct stat link, file;
-        bool there;
+        bool known; /* it was there, and perhaps could be taken over */
 } JobEtcSource;
 
 typedef struct JobEtc {

@@ -20,7 +20,6 @@
 
 #define OUTCOME_SIZE_MAX (64U * 1024U)
 #define OUTCOME_RESERVE 4096 /* nearly all are shorter */
-#define REMOVING_MAX 8U /* more at once are not quicker */
 
 static int open_directory(const char *path, mode_t mode) {
         int fd;
@@ -293,18 +292,19 @@ static uid_t job_user(const JobFiles *f, const char *name) {
 void job_files_remove(const JobFiles *f, sd_event *event, uint64_t id) {
         _cleanup_free_ char *name = NULL;
         uid_t uid;
-        int r;
+        int r, q;
 
         r = directory_name(id, &name);
-        if (r >= 0)
+        if (r >= 0) {
+                uid = job_user(f, name);
                 r = remove_tree_at(f->run_fd, name);
-        uid = r >= 0 ? job_user(f, name) : 0;
-        if (r >= 0)
-                r = tree_removal_add(event, f->tmp_fd, name, uid);
-        if (r >= 0)
-                r = tree_removal_add(event, f->work_fd, name, uid);
+                q = tree_removal_add(event, f->tmp_fd, name, uid);
+                r = r < 0 ? r : q;
+                q = tree_removal_add(event, f->work_fd, name, uid);
+                r = r < 0 ? r : q;
+        }
         if (r < 0)
-                log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", ignoring: %m", id);
+                log_warning_errno(r, "Failed to remove the files of job %" PRIu64 ", it is tried again at the next start: %m", id);
 }
 
 void job_files_remove_outcome(const JobFiles *f, uint64_t id) {

@@ -24,11 +24,11 @@ static int move_up(int top_fd, int dir_fd, const char *name) {
 
 static int remove_contents(int top_fd, int fd, unsigned depth);
 
-/* Returns -EAGAIN if something came to the top. */
+/* Returns -EAGAIN if something came to the top. What somebody else removes at the same time is removed. */
 static int remove_entry(int top_fd, int dir_fd, const char *name, unsigned depth) {
         int fd, r;
 
-        if (unlinkat(dir_fd, name, 0) >= 0)
+        if (unlinkat(dir_fd, name, 0) >= 0 || errno == ENOENT)
                 return 0;
         if (errno != EISDIR && errno != EPERM)
                 return -errno;
@@ -36,11 +36,11 @@ static int remove_entry(int top_fd, int dir_fd, const char *name, unsigned depth
                 return move_up(top_fd, dir_fd, name);
         fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
-                return -errno;
+                return errno == ENOENT ? 0 : -errno;
         r = remove_contents(top_fd, fd, depth + 1);
         if (r < 0)
                 return r;
-        return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+        return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* Takes ownership of fd. Goes on after an error, which it returns; -EAGAIN goes before others, since all
