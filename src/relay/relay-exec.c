@@ -2,11 +2,12 @@
 
 /* From words to a running program, as execvp(3) does it, and in words why it did not: of what the C library does it
  * leaves out that anything the kernel refuses is given to a shell, whose complaints about a program for another
- * processor nobody understands. */
+ * processor nobody understands, and adds that nothing is executed that could only die of its first system call. */
 
 #include <elf.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <link.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -93,13 +94,21 @@ typedef union FileHead {
         Elf64_Ehdr elf; /* what is used of it is at the same place in both classes */
 } FileHead;
 
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* of the relay itself, by the linker */
+
+static uint16_t head_machine(const FileHead *head) {
+        bool big = (unsigned char) head->bytes[EI_DATA] == ELFDATA2MSB;
+
+        return big ? be16toh(head->elf.e_machine) : le16toh(head->elf.e_machine);
+}
+
 static FileKind file_kind(const char *path, FileHead *head) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         const char *newline;
         ssize_t n;
 
         *head = (FileHead) {};
-        n = fd < 0 ? -1 : read(fd, head->bytes, sizeof(head->bytes));
+        n = fd < 0 ? -1 : pread(fd, head->bytes, sizeof(head->bytes), 0);
         if (n < 0)
                 return FILE_UNREADABLE;
         if (n >= SELFMAG && memcmp(head->bytes, ELFMAG, SELFMAG) == 0)
@@ -125,9 +134,31 @@ static int execute_script(const char *path, char **command, char **environment) 
         return errno;
 }
 
+/* A program that the kernel would execute for a processor that this one can be as well: i386 and x32 on x86_64, arm on aarch64.
+ * A job has native system calls only. Whatever else is foreign the kernel refuses, or an emulator of the host runs it. */
+static bool is_compatible_only(const FileHead *head) {
+        static const struct {
+                uint16_t native, compatible;
+        } pairs[] = {
+                { EM_X86_64, EM_386 }, { EM_AARCH64, EM_ARM }, { EM_PPC64, EM_PPC }, { EM_SPARCV9, EM_SPARC }, { EM_SPARCV9, EM_SPARC32PLUS },
+        };
+        uint16_t own = __ehdr_start.e_machine, machine = head_machine(head);
+
+        if (head->bytes[EI_CLASS] != ELFCLASS32 || __ehdr_start.e_ident[EI_CLASS] != ELFCLASS64)
+                return false;
+        if (machine == own)
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++)
+                if (pairs[i].native == own && pairs[i].compatible == machine)
+                        return true;
+        return false;
+}
+
 static int execute_one(const char *path, char **command, char **environment) {
         FileHead head;
 
+        if (access(path, X_OK) >= 0 && file_kind(path, &head) == FILE_ELF && is_compatible_only(&head))
+                return ENOEXEC;
         (void) execve(path, command, environment);
         if (errno != ENOEXEC)
                 return errno;
@@ -186,13 +217,14 @@ static const char* machine_name(uint16_t machine) {
 }
 
 static int describe_elf(const char *shown, const FileHead *head, char **reterr_message) {
-        bool big = (unsigned char) head->bytes[EI_DATA] == ELFDATA2MSB;
-        uint16_t machine = big ? be16toh(head->elf.e_machine) : le16toh(head->elf.e_machine);
-        const char *name = machine_name(machine);
+        const char *name = machine_name(head_machine(head));
         struct utsname u;
 
         if (uname(&u) < 0)
                 return -errno;
+        if (name && strcmp(name, u.machine) == 0 && is_compatible_only(head))
+                return message_set(reterr_message, 126, "cannot execute %s: it is a program for another processor (%s with 32 bits), this host has %s",
+                                   shown, name, u.machine);
         if (name && strcmp(name, u.machine) == 0)
                 return message_set(reterr_message, 126, "cannot execute %s: it is a damaged program, or none", shown);
         return message_set(reterr_message, 126, "cannot execute %s: it is a program for another processor (%s), this host has %s",

@@ -153,6 +153,19 @@ test_program_for_another_processor() {
         assert_match "$output" 'cannot execute ./arm: it is a program for another processor \(aarch64\), this host has '
         assert_one_line "$output"
         as_user alice rm arm
+        [ "$(uname -m)" = x86_64 ] || return 0
+        # int 0x80 with 1: a whole program that ends at once, where it may
+        as_user alice python3 - <<'END'
+import os, struct
+code = bytes.fromhex("b801000000bb07000000cd80")
+head = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x8048054, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+segment = struct.pack("<8I", 1, 0, 0x8048000, 0x8048000, 84 + len(code), 84 + len(code), 5, 4096)
+open("i386", "wb").write(head + segment + code)
+os.chmod("i386", 0o755)
+END
+        assert_exit 126 rnx run -n --upload=i386 ./i386
+        assert_match "$output" 'cannot execute ./i386: it is a program for another processor \(i386\), this host has x86_64'
+        as_user alice rm i386
 }
 
 # shellcheck disable=SC2016

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "relay-fixture.h"
 #include "strv.h"
@@ -121,6 +122,38 @@ static void test_foreign_program(void **state) {
         write_program(t, "foreign", sparc, sizeof(sparc) - 1);
         relay_spawn(t, "./foreign", NULL);
         assert_not_executed(t, "./foreign: it is a program for another processor (sparc64), this host has ");
+}
+
+/* The kernel would execute these, and their first system call would kill them. */
+static void assert_only_compatible(RelayTest *t, const char *machine, const char *name, const char *head, size_t size) {
+        _cleanup_free_ char *sentence = NULL;
+        struct utsname u;
+
+        assert_int_equal(uname(&u), 0);
+        if (strcmp(machine, u.machine) != 0)
+                skip();
+        assert_true(asprintf(&sentence, "./foreign: it is a program for another processor (%s), this host has %s", name, machine) > 0);
+        write_program(t, "foreign", head, size);
+        relay_spawn(t, "./foreign", NULL);
+        assert_not_executed(t, sentence);
+}
+
+static void test_i386_program(void **state) {
+        static const char head[] = ELF_HEAD("\1", "\1", "\x03", "\0");
+
+        assert_only_compatible(*state, "x86_64", "i386", head, sizeof(head) - 1);
+}
+
+static void test_x32_program(void **state) {
+        static const char head[] = ELF_HEAD("\1", "\1", "\x3e", "\0");
+
+        assert_only_compatible(*state, "x86_64", "x86_64 with 32 bits", head, sizeof(head) - 1);
+}
+
+static void test_arm_program(void **state) {
+        static const char head[] = ELF_HEAD("\1", "\1", "\x28", "\0");
+
+        assert_only_compatible(*state, "aarch64", "arm", head, sizeof(head) - 1);
 }
 
 static void test_unknown_program(void **state) {
@@ -477,6 +510,9 @@ int main(void) {
                 RELAY_UNIT_TEST(test_not_executable),
                 RELAY_UNIT_TEST(test_no_interpreter),
                 RELAY_UNIT_TEST(test_foreign_program),
+                RELAY_UNIT_TEST(test_i386_program),
+                RELAY_UNIT_TEST(test_x32_program),
+                RELAY_UNIT_TEST(test_arm_program),
                 RELAY_UNIT_TEST(test_unknown_program),
                 RELAY_UNIT_TEST(test_interpreter_that_is_none),
                 RELAY_UNIT_TEST(test_script_without_interpreter),
