@@ -3,6 +3,7 @@
 /* rnx run --detach: the call, and the job's id. */
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,14 +14,10 @@
 #include "run-report.h"
 #include "run.h"
 
-static int id_print(uint64_t id, const char *path) {
+static int record_print(uint64_t id, const char *path) {
         _cleanup_json_ json_object *o = NULL;
         _cleanup_free_ char *unit = NULL;
 
-        if (arg_json == JSON_OFF)
-                printf("%" PRIu64 "\n", id);
-        if (!report_wants_record())
-                return 0;
         o = json_object_new_object();
         if (!o || asprintf(&unit, "joblet-job-%" PRIu64 ".service", id) < 0) {
                 unit = NULL;
@@ -32,6 +29,36 @@ static int id_print(uint64_t id, const char *path) {
         return report_record(o, stdout);
 }
 
+/* The number is all that is left of the job here: where it cannot be written it is told, with the reason. */
+static int id_print(uint64_t id, const char *path) {
+        int r = 0;
+
+        errno = 0;
+        if (arg_json == JSON_OFF)
+                printf("%" PRIu64 "\n", id);
+        if (report_wants_record())
+                r = record_print(id, path);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                int error = errno > 0 ? errno : EIO;
+
+                return log_error(-error, "job %" PRIu64 " was started, but that cannot be written to standard output: %s", id, strerror(error));
+        }
+        return r < 0 ? log_error(r, "job %" PRIu64 " was started all the same", id) : 0;
+}
+
+/* The job has been accepted; its files still have to get there. */
+static int packer_wait(pid_t packer, uint64_t id) {
+        int r, status;
+
+        if (packer <= 0)
+                return 0;
+        while ((r = waitpid(packer, &status, 0)) < 0 && errno == EINTR)
+                ;
+        if (r == packer && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return 0;
+        return log_error(-EIO, "not all files of job %" PRIu64 " could be sent", id);
+}
+
 int run_detached(const Run *run) {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -39,8 +66,9 @@ int run_detached(const Run *run) {
         const char *path;
         pid_t packer = 0;
         uint64_t id;
-        int r, status;
+        int r, reported;
 
+        (void) signal(SIGPIPE, SIG_IGN); /* if the reader of the number has gone, that is told */
         if (run->uploads.n_uploads > 0) {
                 r = upload_start(&run->uploads, &fds.upload_fd, &packer);
                 if (r < 0)
@@ -59,16 +87,10 @@ int run_detached(const Run *run) {
         r = sd_bus_message_read(reply, "to", &id, &path);
         if (r < 0)
                 return bus_error_print(NULL, r);
-        r = report_id(id);
-        if (r >= 0)
-                r = id_print(id, path);
-        if (r < 0)
-                return r;
-
-        /* The job has been accepted; its files still have to get there. */
-        while (packer > 0 && (r = waitpid(packer, &status, 0)) < 0 && errno == EINTR)
-                ;
-        if (packer > 0 && !(r == packer && WIFEXITED(status) && WEXITSTATUS(status) == 0))
-                return log_error(-EIO, "not all files of job %" PRIu64 " could be sent", id);
-        return 0;
+        reported = report_id(id);
+        r = id_print(id, path);
+        if (reported >= 0)
+                reported = r;
+        r = packer_wait(packer, id);
+        return reported < 0 ? reported : r;
 }

@@ -22,14 +22,15 @@ bool report_wants_id(void) {
 
 int report_id(uint64_t id) {
         char text[32];
-        int n;
+        int n, r;
 
         if (arg_report.verbose)
                 fprintf(stderr, "Running as joblet-job-%" PRIu64 "\n", id);
         if (!output_file_is_wanted(&arg_report.id_file))
                 return 0;
         n = snprintf(text, sizeof(text), "%" PRIu64 "\n", id);
-        return output_file_write(&arg_report.id_file, text, (size_t) n);
+        r = output_file_write(&arg_report.id_file, text, (size_t) n);
+        return r < 0 ? log_error(r, "job %" PRIu64 " was started all the same", id) : 0;
 }
 
 int report_record(json_object *record, FILE *f) {

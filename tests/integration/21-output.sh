@@ -112,6 +112,35 @@ test_output_that_cannot_be_written() {
         assert_match "$output" '^rnx: cannot print the log of job [0-9]*: No space left on device$'
 }
 
+# A job that was started is not lost with its number.
+test_number_that_cannot_be_written() {
+        local redirection reason id
+
+        while IFS='|' read -r redirection reason; do
+                assert_exit 125 as_user alice sh -c "exec rnx run --detach $redirection sleep 600"
+                id=$(newest)
+                assert_eq "$output" "rnx: job $id was started, but that cannot be written to standard output: $reason"
+                assert_record "$id" state RUNNING
+                rnx stop "$id"
+        done <<'END'
+>/dev/full|No space left on device
+>&-|Bad file descriptor
+--json >/dev/full|No space left on device
+END
+        # a pipe that nobody reads any more; what is uploaded arrives all the same
+        assert_exit 125 as_user alice sh -c 'rm -f p && mkfifo p && exec 3<>p 4>p 3<&- && echo here >up &&
+                rnx run --detach --upload=up cat up >&4'
+        id=$(newest)
+        assert_eq "$output" "rnx: job $id was started, but that cannot be written to standard output: Broken pipe"
+        assert_exit 0 rnx wait "$id"
+        assert_eq "$(rnx log "$id")" here
+        for id in '' --detach; do
+                assert_exit 125 as_user alice sh -c "rnx run $id --id-file=/dev/full true"
+                assert_match "$output" "job $(newest) was started all the same"
+        done
+        as_user alice rm -f p up
+}
+
 newest_with_output() {
         rnx run echo output >/dev/null
         newest
