@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <search.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,7 +20,16 @@ static void upload_done(Upload *u) {
         free(u->name);
 }
 
+/* Names of a tree; each belongs to an upload. */
+static int names_compare(const void *a, const void *b) {
+        return strcmp(a, b);
+}
+
+static void name_keep(void *name) {
+}
+
 void upload_list_done(UploadList *l) {
+        tdestroy(l->names, name_keep);
         for (size_t i = 0; i < l->n_uploads; i++)
                 upload_done(l->uploads + i);
         for (size_t i = 0; i < l->n_sources; i++)
@@ -119,27 +129,38 @@ static int upload_walk(const Upload *u, Walk *w, TarWriter *writer, uint64_t *by
         return r == -ENOMEM ? log_oom() : r;
 }
 
+static int refuse_same_name(const UploadList *l, const Upload *u) {
+        for (size_t i = 0; i < l->n_uploads; i++)
+                if (strcmp(l->uploads[i].name, u->name) == 0)
+                        return log_error(-EEXIST, "%s=%s: '%s' and '%s' would both be /work/%s in the job",
+                                         u->source->option, u->source->path, l->uploads[i].path, u->path, u->name);
+        return -EEXIST;
+}
+
+static int upload_append(UploadList *l, const Upload *u) {
+        Upload *grown = reallocarray(l->uploads, l->n_uploads + 1, sizeof(*grown));
+        char **found;
+
+        if (!grown)
+                return log_oom();
+        l->uploads = grown;
+        found = tsearch(u->name, &l->names, names_compare);
+        if (!found)
+                return log_oom();
+        if (*found != u->name)
+                return refuse_same_name(l, u);
+        grown[l->n_uploads++] = *u;
+        return 0;
+}
+
 /* Takes ownership of path and name, also on failure. */
 static int list_append(UploadList *l, const UploadSource *s, char *path, char *name) {
-        Upload *grown, u = { .source = s, .path = path, .name = name };
-        int r = 0;
+        Upload u = { .source = s, .path = path, .name = name };
+        int r = path && name ? upload_append(l, &u) : log_oom();
 
-        if (!path || !name) {
+        if (r < 0)
                 upload_done(&u);
-                return log_oom();
-        }
-        for (size_t i = 0; i < l->n_uploads && r >= 0; i++)
-                if (strcmp(l->uploads[i].name, name) == 0)
-                        r = log_error(-EEXIST, "%s=%s: '%s' and '%s' would both be /work/%s in the job",
-                                      s->option, s->path, l->uploads[i].path, path, name);
-        grown = r >= 0 ? reallocarray(l->uploads, l->n_uploads + 1, sizeof(*grown)) : NULL;
-        if (!grown) {
-                upload_done(&u);
-                return r < 0 ? r : log_oom();
-        }
-        l->uploads = grown;
-        grown[l->n_uploads++] = u;
-        return 0;
+        return r;
 }
 
 static int prepare_named(UploadList *l, const UploadSource *s) {

@@ -34,6 +34,7 @@ typedef struct UploadList {
         /* Made by upload_prepare() */
         Upload *uploads;
         size_t n_uploads;
+        void *names;        /* those of the uploads, a tree of tsearch() */
         uint64_t bytes;     /* of the stream, about */
 } UploadList;
 
