@@ -11,6 +11,7 @@
 #include "terminal.h"
 
 #define BAR_COLUMNS 30
+#define TEXT_COLUMNS 40 /* of label and sizes beside it, about the most */
 
 static uint64_t monotonic_usec(void) {
         struct timespec ts;
@@ -23,26 +24,39 @@ bool progress_wanted(void) {
         return !arg_quiet && on_tty(STDERR_FILENO);
 }
 
+/* A line that is wrapped could not be drawn over: where there is no room the numbers stand alone. */
+static int bar_columns(void) {
+        unsigned columns = terminal_columns_of(STDERR_FILENO);
+
+        return columns >= TEXT_COLUMNS + BAR_COLUMNS ? BAR_COLUMNS :
+               columns > TEXT_COLUMNS + BAR_COLUMNS / 6 ? (int) columns - TEXT_COLUMNS : 0;
+}
+
 void progress_update(Progress *p, uint64_t done, uint64_t total) {
         static const char full[] = "##############################";
         _cleanup_free_ char *a = NULL, *b = NULL;
+        int filled, columns;
         uint64_t now;
-        int filled;
 
         if (total == 0)
                 return;
         now = monotonic_usec();
         if (p->started == 0)
                 p->started = now;
-        if (now - p->started < USEC_PER_SEC / 2 || (now - p->drawn < USEC_PER_SEC / 10 && done < total) ||
-            !progress_wanted())
+        /* The end is drawn at once, but not again and again: the total is an estimate. */
+        if (now - p->started < USEC_PER_SEC / 2 ||
+            (now - p->drawn < USEC_PER_SEC / 10 && (done < total || p->finishing)) || !progress_wanted())
                 return;
         if (size_format(done, &a) < 0 || size_format(total, &b) < 0)
                 return;
 
-        filled = done < total ? (int) ((double) done / (double) total * BAR_COLUMNS) : BAR_COLUMNS;
-        fprintf(stderr, "\r%s [%-*.*s] %s%s%s\033[K", p->label, BAR_COLUMNS, filled, full, a,
-                done < total ? " of " : ", finishing", done < total ? b : "");
+        p->finishing = done >= total;
+        columns = bar_columns();
+        filled = done < total ? (int) ((double) done / (double) total * columns) : columns;
+        fprintf(stderr, "\r%s ", p->label);
+        if (columns > 0)
+                fprintf(stderr, "[%-*.*s] ", columns, filled, full);
+        fprintf(stderr, "%s%s%s\033[K", a, done < total ? " of " : ", finishing", done < total ? b : "");
         p->drawn = now;
 }
 

@@ -9,6 +9,7 @@
 typedef struct Progress {
         const char *label;       /* "Uploading" */
         uint64_t started, drawn; /* CLOCK_MONOTONIC, µs; drawn 0: no bar on the screen */
+        bool finishing;          /* what is on the screen says so */
 } Progress;
 
 /* Whether bars are shown at all. */

@@ -15,24 +15,25 @@ bool on_tty(int fd) {
         return isatty(fd) > 0;
 }
 
-unsigned terminal_columns(void) {
+unsigned terminal_columns_of(int fd) {
         const char *e = getenv("COLUMNS");
         struct winsize size = {};
         unsigned long n;
         char *end;
 
-        if (!on_tty(STDOUT_FILENO) && !pager_is_open())
-                return 0;
         if (e && *e) {
                 n = strtoul(e, &end, 10);
                 if (!*end && n > 0 && n < 65536)
                         return (unsigned) n;
         }
+        return ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 ? 80 : size.ws_col;
+}
+
+unsigned terminal_columns(void) {
+        if (!on_tty(STDOUT_FILENO) && !pager_is_open())
+                return 0;
         /* stderr stays with the terminal when a pager took stdout. */
-        if (ioctl(pager_is_open() ? STDERR_FILENO : STDOUT_FILENO, TIOCGWINSZ, &size) < 0 ||
-            size.ws_col == 0)
-                return 80;
-        return size.ws_col;
+        return terminal_columns_of(pager_is_open() ? STDERR_FILENO : STDOUT_FILENO);
 }
 
 static bool colours_wanted(void) {

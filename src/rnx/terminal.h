@@ -10,6 +10,9 @@ bool on_tty(int fd);
 /* Columns of the terminal behind stdout (or of $COLUMNS), 0 if there is none: then nothing is cut. */
 unsigned terminal_columns(void);
 
+/* The same of the terminal that the descriptor is. */
+unsigned terminal_columns_of(int fd);
+
 typedef enum Colour {
         COLOUR_NORMAL, /* ends any of the others */
         COLOUR_RED,
