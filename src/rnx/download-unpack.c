@@ -52,6 +52,7 @@ typedef struct Unpacker {
         Deferred *deferred;
         size_t n_deferred, n_entries;
         char *temporary; /* name of what is being written */
+        char *blocked;   /* the name here that was in the way of the entry before */
         unsigned n_complaints;
         bool incomplete; /* something was left out, and that was said */
 } Unpacker;
@@ -65,9 +66,26 @@ static int complain(Unpacker *u, size_t index, const char *name, const char *wha
         return 0;
 }
 
-static int write_failed(const Unpacker *u, size_t index, const char *name, int error) {
-        return log_error(error, "--download=%s: cannot write '%s': %s", u->run->downloads[index].shown, name,
-                         strerror(-error));
+/* Whether the next file may do better: what a job has made is not to be had again. */
+static bool is_of_one_name(int error) {
+        static const int errors[] = { EISDIR, ENOTDIR, EEXIST, ENOTEMPTY, ELOOP, ENAMETOOLONG, EILSEQ, EINVAL, EACCES, EPERM, EFBIG,
+                                      ETXTBSY, EBUSY };
+
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++)
+                if (error == -errors[i])
+                        return true;
+        return false;
+}
+
+/* Returns 1 if only that one is left out, or the error. */
+static int write_failed(Unpacker *u, size_t index, const char *name, int error) {
+        bool goes_on = is_of_one_name(error);
+
+        u->incomplete = true;
+        u->destinations[index].told = true;
+        if (!goes_on || u->n_complaints++ < COMPLAINTS_MAX)
+                (void) log_error(0, "--download=%s: cannot write '%s': %s", u->run->downloads[index].shown, name, strerror(-error));
+        return goes_on ? 1 : error;
 }
 
 static int tops_compare(const void *a, const void *b) {
@@ -100,29 +118,38 @@ static int top_take(Unpacker *u, size_t index, const char *name) {
         return (*found)->index == index;
 }
 
-/* Which component of a name is in the way. A link that the user has put where a directory is to be is neither followed,
- * since the job may know of it, nor replaced. */
-static int way_is_blocked(const Unpacker *u, size_t index, const char *name) {
+/* Which component of a name is in the way, said once for all that is below it. A link that the user has put where a
+ * directory is to be is neither followed, since the job may know of it, nor replaced. */
+static int way_is_blocked(Unpacker *u, size_t index, const char *name) {
         const Download *d = u->run->downloads + index;
-        _cleanup_free_ char *copy = strdup(name);
-        struct stat st;
+        _cleanup_free_ char *blocked = strdup(name);
+        struct stat st = {};
 
-        for (char *end = copy; end;) {
+        if (!blocked)
+                return log_oom();
+        for (char *end = blocked;; *end++ = '/') {
                 end = strchr(end, '/');
                 if (end)
                         *end = 0;
-                if (fstatat(d->parent_fd, copy, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISLNK(st.st_mode))
-                        return log_error(-ELOOP,
-                                         "--download=%s: '%s' is a link here, and nothing is written through links; "
-                                         "remove it, or write --download=PATH:DEST with another DEST", d->shown, copy);
-                if (end)
-                        *end++ = '/';
+                if ((fstatat(d->parent_fd, blocked, &st, AT_SYMLINK_NOFOLLOW) >= 0 && !S_ISDIR(st.st_mode)) || !end)
+                        break;
         }
-        return log_error(-ENOTDIR, "--download=%s: cannot write '%s': there is something here that is no directory",
-                         d->shown, name);
+        u->incomplete = true;
+        u->destinations[index].told = true;
+        if (u->blocked && strcmp(u->blocked, blocked) == 0)
+                return 1;
+        if (u->n_complaints++ < COMPLAINTS_MAX)
+                (void) log_error(0, S_ISLNK(st.st_mode) ?
+                                    "--download=%s: '%s' is a link here, and nothing is written through links; "
+                                    "remove it, or write --download=PATH:DEST with another DEST" :
+                                    "--download=%s: '%s' is no directory here, and what is in it cannot be written; "
+                                    "remove it, or write --download=PATH:DEST with another DEST", d->shown, blocked);
+        free(u->blocked);
+        u->blocked = TAKE_PTR(blocked);
+        return 1;
 }
 
-static int parent_failed(const Unpacker *u, size_t index, const char *name, int error) {
+static int parent_failed(Unpacker *u, size_t index, const char *name, int error) {
         return error == -ELOOP || error == -EEXIST ? way_is_blocked(u, index, name) : write_failed(u, index, name, error);
 }
 
@@ -134,9 +161,9 @@ static int temporary_name(Unpacker *u) {
         return u->temporary ? 0 : log_oom();
 }
 
-/* Puts what has the temporary name in fd where it belongs, or removes it. r: how making it went. */
+/* Puts what has the temporary name in fd where it belongs, or removes it. r: how making it went, 0 if well. */
 static int temporary_finish(Unpacker *u, size_t index, int fd, const char *base, const char *name, int r) {
-        if (r >= 0 && renameat(fd, u->temporary, fd, base) < 0)
+        if (r == 0 && renameat(fd, u->temporary, fd, base) < 0)
                 r = write_failed(u, index, name, -errno);
         /* Two names of one file stay both when they are renamed. */
         (void) unlinkat(fd, u->temporary, 0);
@@ -431,8 +458,8 @@ static int complete(Unpacker *u) {
                 const char *name;
 
                 r = extract_finish(&d->extract, &name);
-                if (r < 0)
-                        return write_failed(u, i, name, r);
+                if (r < 0 && (r = write_failed(u, i, name, r)) < 0)
+                        return r;
                 if (d->arrived || d->told)
                         continue;
                 u->incomplete = true;
@@ -460,6 +487,6 @@ int download_unpack(const Run *run, int fd) {
         if (r == -EBADMSG || r == -ECANCELED)
                 return broken_off(&u, r);
         if (r < 0)
-                tell_missing(&u, u.current + 1);
+                tell_missing(&u, u.current);
         return r < 0 ? r : complete(&u);
 }

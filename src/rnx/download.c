@@ -26,6 +26,13 @@ static bool is_directory(const char *path) {
         return stat(path, &st) >= 0 && S_ISDIR(st.st_mode);
 }
 
+/* A download is made beside its name and renamed: of a device, for root, or a FIFO there would be nothing left. */
+static bool is_no_place(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) >= 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 /* Where DEST puts a file called base: as cp(1), into DEST if that is a directory, else under the name DEST. */
 static int download_locate(const char *value, const char *destination, const char *base, Download *d) {
         _cleanup_free_ char *parent = NULL;
@@ -39,6 +46,9 @@ static int download_locate(const char *value, const char *destination, const cha
         else if (d->many)
                 return log_error(-ENOTDIR, "--download=%s: '%s' must be a directory that is there, since several files may match; "
                                            "write \\*, \\? and \\[ for what is no pattern", value, destination);
+        else if (is_no_place(destination))
+                return log_error(-EINVAL, "--download=%s: '%s' is neither a file nor a directory, and would be replaced by a file; "
+                                          "write another DEST", value, destination);
         else {
                 slash = strrchr(destination, '/');
                 parent = !slash ? strdup(".") : strndup(destination, slash == destination ? 1 : (size_t) (slash - destination));

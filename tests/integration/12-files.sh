@@ -64,8 +64,10 @@ test_upload_interrupted() {
         local said
 
         as_user alice python3 -c "$endless_file" in/huge $((8 << 30))
-        said=$(on_terminal alice Uploading '' rnx run --upload=in/huge true)
+        said=$(on_terminal alice Uploading '' env COLUMNS=40 rnx run --upload=in/huge true)
         as_user alice rm in/huge
+        # a line that is wrapped would be drawn again and again, below each other
+        assert_no_match "$said" '#'
         assert_match "$said" ' code 130$'
         assert_no_match "$said" 'archive'
 }
@@ -150,6 +152,31 @@ test_download_keeps_links_of_the_user() {
         assert_one_line "$output"
         assert_match "$output" "^rnx: --download=out: 'out/data' is a link here, and nothing is written through links"
         assert_eq "$(as_user alice sh -c 'cat real/x; readlink out/out/data')" $'mine\n../../real'
+}
+
+# What else the job has made is worth having: it is gone otherwise.
+test_download_goes_on_where_one_name_is_taken() {
+        as_user alice sh -c 'rm -rf real; mkdir -p real out/d/b out/d/g; echo mine >out/d/c; ln -s ../../real out/d/e'
+        assert_exit 125 rnx run --download=d:out/ --download=last:out/ sh -c '
+                mkdir -p d/c d/e d/g && cd d && for f in a b c/x c/y d e/x e/y g/x; do echo new >$f; done; echo new >../last'
+        assert_eq "$output" "$(printf 'rnx: --download=d: %s\n' "cannot write 'd/b': Is a directory" \
+                "'d/c' is no directory here, and what is in it cannot be written; remove it, or write --download=PATH:DEST with another DEST" \
+                "'d/e' is a link here, and nothing is written through links; remove it, or write --download=PATH:DEST with another DEST")"
+        assert_eq "$(as_user alice cat out/d/a out/d/c out/d/d out/d/g/x out/last | tr '\n' ' ')" 'new mine new new new '
+        assert_eq "$(as_user alice sh -c 'ls real; ls -A out/d | tr "\n" " "')" 'a b c d e g '
+}
+
+# Of root, who could: a device is not replaced by a file.
+test_download_is_no_replacement_for_a_device() {
+        local place
+
+        in_machine sh -c 'rm -f /root/device /root/fifo; mknod /root/device c 1 3; mkfifo /root/fifo'
+        for place in device fifo; do
+                assert_exit 125 in_machine rnx run --download="x:/root/$place" sh -c 'echo x >x'
+                assert_one_line "$output"
+                assert_match "$output" "^rnx: --download=x:/root/$place: '/root/$place' is neither a file nor a directory"
+        done
+        assert_eq "$(in_machine stat -c %F /root/device /root/fifo)" $'character special file\nfifo'
 }
 
 test_download_also_from_a_failed_job() {
