@@ -11,6 +11,8 @@
 #include "output-file.h"
 #include "rnx.h"
 
+#define OF_THE_JOB "that descriptor is the job's, give another one: 3>FILE"
+
 static int refuse(const OutputFile *f, int error, const char *why) {
         return log_error(error, "--%s=%s: %s", f->option, f->value, why);
 }
@@ -36,23 +38,6 @@ static int open_directory(OutputFile *f) {
         return 0;
 }
 
-int option_set_output_file(const Option *o, const char *value) {
-        OutputFile *f = o->target;
-        struct stat st;
-
-        if (f->value)
-                return log_error(-EINVAL, "--%s was given twice", o->name);
-        f->option = o->name;
-        f->value = value;
-        if (stat(value, &st) < 0 || S_ISREG(st.st_mode))
-                return open_directory(f);
-        if (S_ISDIR(st.st_mode))
-                return refuse(f, -EISDIR, "is a directory, must be the name of a file");
-        /* A named pipe or a device. */
-        f->fd = open(value, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-        return f->fd < 0 ? refuse(f, -errno, strerror(errno)) : 0;
-}
-
 /* What we opened ourselves is closed when a program is executed; what the caller gave us is not. */
 static bool is_callers(int fd) {
         int flags = fcntl(fd, F_GETFD);
@@ -60,22 +45,17 @@ static bool is_callers(int fd) {
         return flags >= 0 && !(flags & FD_CLOEXEC);
 }
 
-static int take_fd(const Option *o, const char *value, const char *digits) {
-        OutputFile *f = o->target;
+static int take_fd(OutputFile *f, const char *digits) {
         unsigned long n;
         char *end;
         int mode;
 
-        if (f->value)
-                return log_error(-EINVAL, "--%s was given twice", o->name);
-        f->option = o->name;
-        f->value = value;
         errno = 0;
         n = strtoul(digits, &end, 10);
         if (*digits < '0' || *digits > '9' || *end || errno != 0 || n > INT_MAX)
                 return refuse(f, -EINVAL, "is not the number of a descriptor");
         if (n <= STDERR_FILENO)
-                return refuse(f, -EINVAL, "that descriptor is the job's, give another one: 3>FILE");
+                return refuse(f, -EINVAL, OF_THE_JOB);
         mode = is_callers((int) n) ? fcntl((int) n, F_GETFL) : -1;
         if (mode < 0 || mode & O_PATH || (mode & O_ACCMODE) == O_RDONLY)
                 return refuse(f, -EBADF, "that descriptor is not open for writing, open it: 3>FILE");
@@ -84,14 +64,69 @@ static int take_fd(const Option *o, const char *value, const char *digits) {
         return 0;
 }
 
+/* What the shell names so is a descriptor: opening it again would begin at the start of its file. NULL if it is none, or
+ * one of the job's. */
+static const char* descriptor_of(const char *path) {
+        static const char *const directories[] = { "/dev/fd/", "/proc/self/fd/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                const char *digits = path + strlen(directories[i]);
+
+                if (strncmp(path, directories[i], strlen(directories[i])) == 0)
+                        return strlen(digits) == 1 && *digits <= '2' ? NULL : digits;
+        }
+        return NULL;
+}
+
+/* A link of /dev or /proc to the file that an output of rnx is written to: neither that file nor the link is replaced. */
+static bool is_standard_stream(const char *path) {
+        struct stat st;
+
+        return (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0) &&
+               lstat(path, &st) >= 0 && S_ISLNK(st.st_mode);
+}
+
+static int begin(const Option *o, const char *value) {
+        OutputFile *f = o->target;
+
+        if (f->value)
+                return log_error(-EINVAL, "--%s was given twice", o->name);
+        f->option = o->name;
+        f->value = value;
+        return 0;
+}
+
+int option_set_output_file(const Option *o, const char *value) {
+        const char *digits = descriptor_of(value);
+        OutputFile *f = o->target;
+        struct stat st;
+        int r;
+
+        r = begin(o, value);
+        if (r < 0)
+                return r;
+        if (digits)
+                return take_fd(f, digits);
+        if (stat(value, &st) < 0)
+                return open_directory(f);
+        if (S_ISREG(st.st_mode))
+                return is_standard_stream(value) ? refuse(f, -EINVAL, OF_THE_JOB) : open_directory(f);
+        if (S_ISDIR(st.st_mode))
+                return refuse(f, -EISDIR, "is a directory, must be the name of a file");
+        /* A named pipe or a device. */
+        f->fd = open(value, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        return f->fd < 0 ? refuse(f, -errno, strerror(errno)) : 0;
+}
+
 int option_set_output_file_or_fd(const Option *o, const char *value) {
         static const char prefix[] = "fd:";
+        bool marked = strncmp(value, prefix, strlen(prefix)) == 0;
+        int r;
 
-        if (strncmp(value, prefix, strlen(prefix)) == 0)
-                return take_fd(o, value, value + strlen(prefix));
-        if (*value && strspn(value, "0123456789") == strlen(value))
-                return take_fd(o, value, value);
-        return option_set_output_file(o, value);
+        if (!marked && (!*value || strspn(value, "0123456789") != strlen(value)))
+                return option_set_output_file(o, value);
+        r = begin(o, value);
+        return r < 0 ? r : take_fd(o->target, marked ? value + strlen(prefix) : value);
 }
 
 static int write_all(int fd, const char *data, size_t size) {

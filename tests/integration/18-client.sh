@@ -192,11 +192,22 @@ test_record_where_nothing_else_is_written() {
         assert_refused "$(in_machine cat /home/alice/rec)" NoSuchRuntime 125
         rnx run --record=rec true
         assert_eq "$(field "$(in_machine cat /home/alice/rec)" state)" COMPLETED
-        for value in 0 1 2 9 fd:9 fd:x fd: 99999999999 /nowhere/rec .; do
+        as_user alice bash -c 'rnx run --record=/dev/fd/3 true 3>rec && rnx run --id-file=/dev/fd/3 true 3>the-id'
+        assert_eq "$(field "$(in_machine cat /home/alice/rec)" state)" COMPLETED
+        assert_match "$(in_machine cat /home/alice/the-id)" '^[1-9][0-9]*$'
+        for value in 0 1 2 9 fd:9 /dev/fd/9 fd:x fd: 99999999999 /nowhere/rec .; do
                 assert_exit 125 rnx run --record="$value" true
                 assert_one_line "$output"
                 assert_match "$output" "^rnx: --record=$value: "
         done
+}
+
+# Of root, who may: the links of /dev are not taken for files to be replaced.
+test_standard_stream_is_no_file_to_write_to() {
+        assert_exit 125 in_machine sh -c 'rnx run --id-file=/dev/stdout true >/root/out'
+        assert_match "$output" "^rnx: --id-file=/dev/stdout: that descriptor is the job's"
+        assert_eq "$(in_machine sh -c 'test -L /dev/stdout && cat /root/out')" ''
+        in_machine test -L /dev/stdout
 }
 
 run_tests "$@"
