@@ -16,12 +16,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bus.h"
 #include "download.h"
+#include "helper.h"
 #include "job.h"
 #include "json.h"
 #include "pump.h"
@@ -215,6 +215,7 @@ static int call_failed(Attach *a, const sd_bus_error *e, int error) {
         }
         if (bus_error_is_transient(e, error) && bus_retry(&a->retry))
                 return 0;
+        helper_tell_death(&a->packer, HELPER_PACKER);
         return run_error_print(e, error);
 }
 
@@ -471,23 +472,6 @@ static int attach_loop(Attach *a) {
         return 0;
 }
 
-/* 0 if there was none or it did well. One that failed has said why, unless it could not. Whoever loses patience now ends
- * it. */
-static int child_wait(pid_t pid, const char *what) {
-        int status;
-
-        if (pid <= 0)
-                return 0;
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return log_error(-errno, "cannot wait for %s: %m", what);
-                else if (signals_noted())
-                        (void) kill(pid, SIGTERM);
-        if (WIFSIGNALED(status))
-                return log_error(-EIO, "%s was killed by signal %s", what, sigabbrev_np(WTERMSIG(status)) ?: "of an unknown number");
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
-}
-
 /* What the relay said, where jobletd cannot be asked. */
 static int notice_status(const Attach *a) {
         switch (a->notice.event) {
@@ -560,10 +544,10 @@ int run_attached(const Run *run) {
         signals_note();
         signals_restore();
         incomplete = downloads_missing(&a) < 0;
-        incomplete = child_wait(a.unpacker, "the process that unpacks the download") < 0 || incomplete;
+        incomplete = helper_wait(&a.unpacker, HELPER_UNPACKER) < 0 || incomplete;
         interrupted = incomplete ? signals_noted() ?: a.interrupt : 0;
         signals_forget();
-        incomplete = child_wait(a.packer, "the process that packs the upload") < 0 || incomplete;
+        incomplete = helper_wait(&a.packer, HELPER_PACKER) < 0 || incomplete;
         incomplete = a.output_failed || a.input_failed || incomplete;
         r = attach_status(&a);
         if (interrupted > 0)

@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "bus.h"
+#include "helper.h"
 #include "json.h"
 #include "rnx.h"
 #include "run-report.h"
@@ -46,19 +46,6 @@ static int id_print(uint64_t id, const char *path) {
         return r < 0 ? log_error(r, "job %" PRIu64 " was started all the same", id) : 0;
 }
 
-/* The job has been accepted; its files still have to get there. */
-static int packer_wait(pid_t packer, uint64_t id) {
-        int r, status;
-
-        if (packer <= 0)
-                return 0;
-        while ((r = waitpid(packer, &status, 0)) < 0 && errno == EINTR)
-                ;
-        if (r == packer && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        return log_error(-EIO, "not all files of job %" PRIu64 " could be sent", id);
-}
-
 int run_detached(const Run *run) {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -82,8 +69,10 @@ int run_detached(const Run *run) {
         r = bus_call(m, &error, &reply);
         run_fds_close(&fds);
         m = sd_bus_message_unref(m); /* it holds copies of the descriptors */
-        if (r < 0)
+        if (r < 0) {
+                helper_tell_death(&packer, HELPER_PACKER);
                 return run_error_print(&error, r);
+        }
         r = sd_bus_message_read(reply, "to", &id, &path);
         if (r < 0)
                 return bus_error_print(NULL, r);
@@ -91,6 +80,8 @@ int run_detached(const Run *run) {
         r = id_print(id, path);
         if (reported >= 0)
                 reported = r;
-        r = packer_wait(packer, id);
-        return reported < 0 ? reported : r;
+        /* The job has been accepted; its files still have to get there. */
+        if (helper_wait(&packer, HELPER_PACKER) < 0)
+                return log_error(-EIO, "not all files of job %" PRIu64 " could be sent", id);
+        return reported;
 }

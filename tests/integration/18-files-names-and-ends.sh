@@ -189,4 +189,43 @@ rnx: --download=huge: was not fetched completely
         assert_record "$(rnx list --no-legend --limit=1 | cut -d' ' -f1)" state FAILED exit_code 3
 }
 
+# with_killed_helper WHEN ARG...: rnx ARG... whose helper process is killed as soon as WHEN, a command, is true; prints what it
+# says and its exit code
+with_killed_helper() {
+        # shellcheck disable=SC2016
+        as_user alice bash -c 'when=$1
+                shift
+                rnx "$@" 2>&1 &
+                pid=$!
+                until helper=$(pgrep -P "$pid") && eval "$when"; do sleep 0.02; done
+                kill -KILL "$helper"
+                wait "$pid"
+                echo "code $?"' bash "$@"
+}
+
+# Half of the files are none: what was to be sent or fetched is told to be missing, whatever happened to who does it.
+test_helper_that_is_killed() {
+        local said id
+
+        as_user alice python3 -c "$endless_file" huge $((8 << 30))
+        said=$(with_killed_helper true run -n --upload=huge echo 'must not run')
+        assert_match "$said" $'(^|\n)rnx: the process that packs the upload was killed by signal KILL\n'
+        assert_match "$said" $'\ncode 125$'
+        assert_no_match "$said" $'(^|\n)must not run'
+        said=$(with_killed_helper true run --detach --upload=huge echo 'must not run')
+        [[ $said =~ ^'rnx: the process that packs the upload was killed by signal KILL'$'\n''rnx: job '([0-9]+)' did not start: '.*$'\ncode 125'$ ]] ||
+                fail "told otherwise: $said"
+        id=${BASH_REMATCH[1]}
+        assert_exit 125 rnx wait "$id"
+        assert_record "$id" state FAILED
+        assert_no_match "$(rnx log "$id" 2>&1)" $'(^|\n)must not run'
+        as_user alice sh -c 'rm huge; mkdir -p killed; echo old >killed/x'
+        # shellcheck disable=SC2016
+        said=$(with_killed_helper 'ls -d killed/.rnx-download-* >/dev/null 2>&1' run -n --download=x:killed/ python3 -c "$endless_file" x)
+        assert_match "$said" $'(^|\n)rnx: the process that unpacks the download was killed by signal KILL\n'
+        assert_match "$said" $'code 125$'
+        assert_eq "$(as_user alice cat killed/x)" old
+        as_user alice rm -r killed
+}
+
 run_tests "$@"
