@@ -9,7 +9,7 @@
 teardown() {
         stop_all
         in_machine sh -c 'systemctl stop joblet.service; for dir in /opt/joblet /run/joblet /var/lib/joblet; do umount "$dir" 2>/dev/null; done; :'
-        in_machine sh -c 'rm -f /etc/systemd/system/joblet.service.d/test.conf && systemctl daemon-reload && systemctl restart joblet.service'
+        in_machine sh -c 'rm -f /etc/dbus-1/system.d/test-lost.conf /etc/systemd/system/joblet.service.d/test.conf && systemctl daemon-reload && systemctl restart joblet.service'
 }
 
 # A short run of the suite "soak"
@@ -168,6 +168,55 @@ assert not wrong, wrong[:3]
 END_OF_PROGRAM
         # nothing of it went through the daemon
         [ "$(in_machine sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(main_pid)/status")" -lt "$((JOBLET_TEST_SANITIZED ? 1000000 : 10000))" ]
+}
+
+# job_removed_is lost|told: whether anybody hears the signals by which PID 1 tells that a stop is done
+job_removed_is() {
+        if [ "$1" = lost ]; then
+                put /etc/dbus-1/system.d/test-lost.conf <<'END'
+<busconfig>
+  <policy context="mandatory">
+    <deny receive_type="signal" receive_interface="org.freedesktop.systemd1.Manager" receive_member="JobRemoved"/>
+  </policy>
+</busconfig>
+END
+        else
+                in_machine rm /etc/dbus-1/system.d/test-lost.conf
+        fi
+        in_machine busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
+}
+
+unit_is_over() {
+        [[ $(unit_property "joblet-job-$1.service" ActiveState) =~ ^(inactive|failed)$ ]]
+}
+
+# stopped_unheard: prints the number of a job whose unit has been stopped, and whose end jobletd has not heard of
+stopped_unheard() {
+        local id
+
+        id=$(detached alice sh -c 'echo up; exec sleep 600')
+        wait_until 20 in_log "$id" up
+        job_removed_is lost
+        in_machine busctl call org.joblet "/org/joblet/job/$id" org.joblet.Job1 Stop 'a{sv}' 0
+        wait_until 20 unit_is_over "$id"
+        job_removed_is told
+        job_is "$id" RUNNING || fail 'the signal was not lost'
+        echo "$id"
+}
+
+# A signal of PID 1's that nobody gets, as dbus-daemon drops them at its limits, leaves no job that never ends.
+test_lost_end_of_a_stop() {
+        local id
+
+        configure StopTimeoutSec=1
+        # what may have been lost while PID 1 was reloaded is asked for then
+        id=$(stopped_unheard)
+        in_machine systemctl daemon-reload
+        wait_until 20 job_is "$id" STOPPED
+        # else the stop is asked for again, 30 seconds after it must have been done
+        id=$(stopped_unheard)
+        wait_until 60 job_is "$id" STOPPED
+        configure
 }
 
 run_tests "$@"
