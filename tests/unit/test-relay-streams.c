@@ -141,20 +141,23 @@ static void test_binary_is_long(void **state) {
         p = memmem(t->journal.data, t->journal.size, note, strlen(note));
         assert_non_null(p);
         n_missing = strtoull(p + strlen(note), NULL, 10);
-        assert_in_range(n_missing, 3800000, 4000000);
+        assert_in_range(n_missing, 3750000, 4100000); /* whole reads are kept or left out */
         assert_int_equal(t->outcome.unlogged_bytes, n_missing);
         assert_memory_equal(t->journal.data + t->journal.size - 8, "\n<6>end\n", 8);
 }
 
 /* What is unfinished on one stream is not in the way of the other. */
 static void test_unfinished_lines(void **state) {
-        static const char expected[] = "<3>oops\n<6>Loading done\n<6>rest\0<3>a\rb\r\xc2\xa0";
+        static const char lines[] = "<3>oops\n<6>Loading done\n", out[] = "<6>rest", err[] = "<3>a\rb\r\xc2\xa0";
         RelayTest *t = *state;
 
         relay_run(t, 0, "printf 'Loading '; sleep 0.2; echo oops >&2; sleep 0.2; echo done; printf 'a\\rb\\r' >&2; printf rest");
         assert_int_equal(t->outcome.log_entries, 4);
-        assert_int_equal(t->journal.size, sizeof(expected));
-        assert_memory_equal(t->journal.data, expected, sizeof(expected));
+        assert_memory_equal(t->journal.data, lines, strlen(lines));
+        /* The two that end with the job: whichever pipe is closed first */
+        assert_int_equal(t->journal.size, strlen(lines) + sizeof(out) + sizeof(err));
+        assert_non_null(memmem(t->journal.data, t->journal.size, out, sizeof(out)));
+        assert_non_null(memmem(t->journal.data, t->journal.size, err, sizeof(err)));
 }
 
 /* A prompt is seen though its line is not complete, and its blank is kept. */
