@@ -166,7 +166,7 @@ test_values() {
         assert_match "$(offered run --download = 'plot.png:/etc/hostna')" '^/etc/hostname$'
         id=$(detached alice --name='two words' sleep 60)
         assert_match $'\n'"$(offered stop '')"$'\n' $'\n'"$id"$'\n'
-        assert_match "$(offered log tw)" '^two\\ words$'
+        assert_match $'\n'"$(offered log tw)"$'\n' $'\ntwo\\\\ words\n'
         rnx stop "$id"
         assert_no_match $'\n'"$(offered stop '')"$'\n' $'\n'"$id"$'\n'
 }
