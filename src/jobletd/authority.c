@@ -11,6 +11,8 @@
 #include "authority.h"
 #include "bus-error.h"
 #include "cleanup.h"
+#include "health.h"
+#include "senders.h"
 #include "share.h"
 #include "text.h"
 
@@ -25,13 +27,8 @@
 #define PENDING_MAX (256U << 20)
 #define PENDING_OF_UID_MAX (64U << 20)
 #define MESSAGE_SIZE 4096U /* of one that is not large */
-#define SENDERS_MAX 16U
+#define PENDING_WHEN_SCARCE (16U * MESSAGE_SIZE) /* of one user, while descriptors are scarce */
 #define DETAIL_SIZE_MAX 256U
-
-typedef struct Sender {
-        char *name; /* unique name on the bus */
-        uid_t uid;
-} Sender;
 
 typedef struct Check {
         struct Check *next;
@@ -53,8 +50,7 @@ struct Authority {
         Check *checks;
         Share *pending, *questions, *dialogs;
         sd_event_source *sweeper;
-        Sender senders[SENDERS_MAX];
-        size_t next_sender;
+        Senders *senders;
 };
 
 static Check* check_free(Check *c) {
@@ -83,7 +79,9 @@ int authority_new(sd_bus *bus, Authority **ret) {
         if (!a)
                 return -ENOMEM;
         *a = (Authority) { .bus = sd_bus_ref(bus) };
-        r = share_new(&(ShareLimits) { PENDING_MAX, PENDING_OF_UID_MAX, 0 }, &a->pending);
+        r = senders_new(bus, &a->senders);
+        if (r >= 0)
+                r = share_new(&(ShareLimits) { PENDING_MAX, PENDING_OF_UID_MAX, 0 }, &a->pending);
         if (r >= 0)
                 r = share_new(&(ShareLimits) { QUESTIONS_MAX, QUESTIONS_OF_UID_MAX, UINT64_MAX }, &a->questions);
         if (r >= 0)
@@ -106,41 +104,18 @@ Authority* authority_free(Authority *a) {
         share_free(a->questions);
         share_free(a->dialogs);
         sd_event_source_disable_unref(a->sweeper);
-        for (size_t i = 0; i < SENDERS_MAX; i++)
-                free(a->senders[i].name);
+        senders_free(a->senders);
         sd_bus_unref(a->bus);
         free(a);
         return NULL;
 }
 
-/* Asking the bus costs a round trip, and one call may ask more than once. A unique name is never given to
- * somebody else. */
 int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret) {
-        const char *sender = sd_bus_message_get_sender(m);
-        sd_bus_creds *creds = NULL;
-        Sender *s;
-        uid_t uid;
-        int r;
+        return senders_find(a->senders, sd_bus_message_get_sender(m), ret);
+}
 
-        for (size_t i = 0; sender && i < SENDERS_MAX; i++)
-                if (a->senders[i].name && strcmp(a->senders[i].name, sender) == 0) {
-                        *ret = a->senders[i].uid;
-                        return 0;
-                }
-
-        r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
-        if (r < 0)
-                return r;
-        r = sd_bus_creds_get_euid(creds, &uid);
-        sd_bus_creds_unref(creds);
-        if (r < 0)
-                return r;
-        *ret = uid;
-
-        s = a->senders + a->next_sender++ % SENDERS_MAX;
-        free(s->name);
-        *s = (Sender) { .name = sender ? strdup(sender) : NULL, .uid = uid };
-        return 0;
+void authority_forget_sender(Authority *a, const char *name) {
+        senders_forget(a->senders, name);
 }
 
 static bool is_asking(const Authority *a, const sd_bus_message *m) {
@@ -269,7 +244,8 @@ static int ask(Authority *a, sd_bus_message *m, uid_t uid, size_t size, const ch
         Check *c;
         int r;
 
-        r = share_take(a->pending, uid, size, &pending);
+        r = share_held_by(a->pending, uid) >= PENDING_WHEN_SCARCE && descriptors_are_scarce() ? -EDQUOT :
+                share_take(a->pending, uid, size, &pending);
         if (r == -EDQUOT || r == -EBUSY)
                 return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "Too many requests%s wait for authorization; try again later",
                                          r == -EDQUOT ? " of yours" : "");

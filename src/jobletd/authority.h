@@ -21,8 +21,10 @@ typedef struct Authority Authority;
 int authority_new(sd_bus *bus, Authority **ret);
 Authority* authority_free(Authority *a);
 
-/* The user id of whoever sent m. Returns 0 or a negative errno. */
+/* The user id of whoever sent m. Returns 0, or -ENXIO if that has gone. */
 int authority_sender_uid(Authority *a, sd_bus_message *m, uid_t *ret);
+/* Whoever had this name on the bus has gone. */
+void authority_forget_sender(Authority *a, const char *name);
 
 /* Whether the sender of m may do action; details ("key", "value", ..., NULL) are shown in the prompt and
  * to the administrator's rules. Returns 1 if so, a negative errno with error set if not, or if polkit does not

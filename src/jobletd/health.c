@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -18,6 +20,14 @@ struct Health {
         uint64_t interval_usec;
         bool ill;
 };
+
+/* The lowest one that is free is taken: if that is from the upper half, the lower one is full. */
+bool descriptors_are_scarce(void) {
+        _cleanup_close_ int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        struct rlimit limit;
+
+        return fd < 0 || (getrlimit(RLIMIT_NOFILE, &limit) >= 0 && (rlim_t) fd >= limit.rlim_cur / 2);
+}
 
 /* What each job takes: a pair of sockets for its relay, and a descriptor that tells the relay's end. */
 static int try_descriptors(void) {

@@ -12,3 +12,7 @@ typedef struct Health Health;
 int health_watch(sd_event *event, const Calls *calls, Health **ret);
 Health* health_free(Health *h);
 DEFINE_CLEANUP(Health*, health_free);
+
+/* Whether so many descriptors are open that none must be kept for whoever has some kept already. Messages bring them, also
+ * such as nothing in the message refers to, so they cannot be counted by user. */
+bool descriptors_are_scarce(void);

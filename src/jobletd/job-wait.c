@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bus.h"
+#include "health.h"
 #include "job-internal.h"
 
 #define WAITERS_MAX 256U /* of one job */
@@ -44,7 +45,9 @@ int job_add_waiter(Job *j, sd_bus_message *m) {
 
         if (j->phase == JOB_SETTLED)
                 return job_send_record(j, m);
-        if (j->live->n_waiters >= WAITERS_MAX)
+        if (sd_bus_message_get_expect_reply(m) == 0)
+                return 1; /* nobody waits */
+        if (j->live->n_waiters >= WAITERS_MAX || (j->live->n_waiters > 0 && descriptors_are_scarce()))
                 return -EBUSY;
         w = malloc(sizeof *w);
         if (!w)

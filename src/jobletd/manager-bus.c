@@ -10,6 +10,7 @@
 #include "bus-error.h"
 #include "bus-options.h"
 #include "bus.h"
+#include "health.h"
 #include "job.h"
 #include "log.h"
 #include "options.h"
@@ -19,6 +20,7 @@
 #include "shell-quote.h"
 #include "strv.h"
 
+#define LIVE_WHEN_SCARCE 16U /* jobs of one user, while descriptors are scarce */
 #define LIST_JOBS_MAX 20000U /* of at most 1.4 KiB each: dbus-daemon ends a connection that sends 32 MiB at once */
 
 static int resolve(Manager *m, const char *spelling, Runtime **ret, sd_bus_error *error) {
@@ -83,6 +85,8 @@ static int check_limits(Manager *m, uid_t owner, sd_bus_error *error) {
         _cleanup_(place_freep) Place *place = NULL;
         int r;
 
+        if (owner != 0 && share_held_by(m->live, owner) >= LIVE_WHEN_SCARCE && descriptors_are_scarce())
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED, "jobletd has nearly as many open files as it may; wait for some of your jobs to end");
         r = share_take(m->live, owner, 1, &place);
         if (r == -EDQUOT)
                 return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED, "you have %" PRIu64 " running jobs, more are not allowed; wait for some to end",

@@ -257,11 +257,13 @@ static int match_reloading(sd_bus_message *message, void *userdata, sd_bus_error
 }
 
 static int match_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Manager *m = userdata;
         const char *name;
 
         if (sd_bus_message_read(message, "s", &name) >= 0 && name[0] == ':') {
-                waiters_forget(userdata, name);
-                settling_forget(userdata, name);
+                waiters_forget(m, name);
+                settling_forget(m, name);
+                authority_forget_sender(m->authority, name);
         }
         return 0;
 }

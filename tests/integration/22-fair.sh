@@ -34,6 +34,29 @@ r = sd.sd_bus_call(bus, m, ctypes.c_uint64(60000000), ctypes.byref(e), None)
 print("ok" if r >= 0 else e.name.decode(), (e.message or b"").decode())
 END_OF_PROGRAM
         in_machine ln -sf run-words /usr/local/bin/long-text
+
+        # run-descriptors COUNT: so many calls of Run() with descriptors in each, as fast as the bus takes them, and no answers
+        put /usr/local/bin/run-descriptors 755 <<'END_OF_PROGRAM'
+#!/usr/bin/python3
+import ctypes, os, sys, time
+
+sd = ctypes.CDLL("libsystemd.so.0")
+bus, fd = ctypes.c_void_p(), os.open("/dev/null", os.O_RDWR)
+options = [v for name in (b"StandardInput", b"StandardOutput", b"StandardError", b"Control", b"Upload")
+           for v in (name, b"h", ctypes.c_int(fd))]
+sd.sd_bus_open_system(ctypes.byref(bus))
+for i in range(int(sys.argv[1])):
+    m = ctypes.c_void_p()
+    sd.sd_bus_message_new_method_call(bus, ctypes.byref(m), b"org.joblet", b"/org/joblet", b"org.joblet.Manager1", b"Run")
+    sd.sd_bus_message_append_strv(m, (ctypes.c_char_p * 2)(b"true", None))
+    sd.sd_bus_message_append(m, b"a{sv}", ctypes.c_uint(5), *options)
+    sd.sd_bus_message_set_expect_reply(m, 0)
+    while sd.sd_bus_send(bus, m, None) < 0:  # ETOOMANYREFS: the kernel lets nobody have more on their way
+        sd.sd_bus_flush(bus)
+        time.sleep(0.01)
+    sd.sd_bus_message_unref(m)
+sd.sd_bus_flush(bus)
+END_OF_PROGRAM
 }
 
 teardown() {
@@ -43,6 +66,11 @@ teardown() {
 # jobs_of USER STATE: how many
 jobs_of() {
         as_user "$1" rnx list --no-legend --limit 2000 --state "$2" | grep -c . || :
+}
+
+# daemon: which process it is, started if need be
+daemon() {
+        in_machine sh -c 'systemctl start joblet.service && systemctl show -p MainPID joblet.service'
 }
 
 # However many starts wait, another user's is next.
@@ -82,12 +110,23 @@ test_words() {
 test_long_texts() {
         local before
 
-        before=$(in_machine systemctl show -p MainPID joblet.service)
+        before=$(daemon)
         for method in VerifyRuntime RemoveRuntime; do
                 assert_match "$(as_user carol timeout 60 long-text "$method" 33554100)" '^org.joblet.Error.InvalidOption the name: it has 33554100 bytes'
         done
         assert_match "$(as_user carol timeout 60 long-text ListRuntimes 33554100)" '^org.joblet.Error.InvalidOption there is no option a{64}\.\.\.; '
-        assert_eq "$(in_machine systemctl show -p MainPID joblet.service)" "$before"
+        assert_eq "$(daemon)" "$before"
+}
+
+# Nor do requests of somebody who may run nothing take all descriptors of the daemon, while polkit is asked.
+test_descriptors() {
+        local before
+
+        before=$(daemon)
+        # meanwhile dbus-daemon may drop what others send: its queue for us is full
+        as_user carol sh -c 'for i in $(seq 8); do timeout 20 run-descriptors 3000 & done; wait' || :
+        assert_exit 0 as_user bob timeout 60 rnx run true
+        assert_eq "$(daemon)" "$before"
 }
 
 # Operations on runtimes that take long are a part of those that there may be.
