@@ -93,12 +93,12 @@ int main(int argc, char *argv[]) {
                 r = verb->end(r);
         else if (r < 0)
                 r = EXIT_FAILURE;
-        message_release();
 
         /* What failed before has left no reason. */
         errno = ferror(stdout) ? EIO : 0;
         if ((fflush(stdout) != 0 || errno != 0) && errno != EPIPE && r == 0)
-                r = log_error(EXIT_FAILURE, "cannot write to standard output: %m");
+                r = log_error(verb && verb->end ? EXIT_OWN_FAILURE : EXIT_FAILURE, "cannot write to standard output: %m");
+        message_release();
         pager_close();
         bus_close();
         return r;

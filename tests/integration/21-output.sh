@@ -107,6 +107,9 @@ test_output_that_cannot_be_written() {
         assert_exit 0 as_user alice sh -c 'rnx run true >&- 2>&-'
         assert_exit 1 as_user alice sh -c 'rnx list >/dev/full'
         assert_eq "$output" 'rnx: cannot write to standard output: No space left on device'
+        assert_exit 125 as_user alice sh -c 'rnx run --dry-run true >/dev/full'
+        assert_exit 125 as_user alice sh -c 'rnx run --json --dry-run true >/dev/full'
+        assert_eq "$output" 'rnx: cannot write to standard output: No space left on device'
         # shellcheck disable=SC2016
         assert_exit 1 as_user alice sh -c 'rnx log "$1" >/dev/full' sh "$(newest_with_output)"
         assert_match "$output" '^rnx: cannot print the log of job [0-9]*: No space left on device$'
