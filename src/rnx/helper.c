@@ -7,7 +7,6 @@
 
 #include "helper.h"
 #include "rnx.h"
-#include "signals.h"
 
 static int tell_status(int status, const char *what) {
         if (WIFSIGNALED(status))
@@ -23,8 +22,6 @@ int helper_wait(pid_t *pid, const char *what) {
         while (waitpid(*pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return log_error(-errno, "cannot wait for %s: %m", what);
-                else if (signals_noted())
-                        (void) kill(*pid, SIGTERM);
         *pid = 0;
         return tell_status(status, what);
 }

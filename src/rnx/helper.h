@@ -8,8 +8,7 @@
 #define HELPER_PACKER "the process that packs the upload"
 #define HELPER_UNPACKER "the process that unpacks the download"
 
-/* Waits for its end. Whoever loses patience now ends it, if signals are noted. Returns 0 if it did well or there is none, a
- * negative errno after a message otherwise. */
+/* Waits for its end. Returns 0 if it did well or there is none, a negative errno after a message otherwise. */
 int helper_wait(pid_t *pid, const char *what);
 
 /* Before something is told that may be the consequence. Does not wait. */

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -472,6 +473,22 @@ static int attach_loop(Attach *a) {
         return 0;
 }
 
+/* Until all has come, or whoever loses patience ends it. Signals stay with their descriptor: so none gets lost between
+ * looking for one and waiting. */
+static void unpacker_watch(Attach *a) {
+        _cleanup_close_ int fd = a->unpacker > 0 ? pidfd_open(a->unpacker, 0) : -EBADF;
+        struct pollfd fds[] = { { .fd = fd, .events = POLLIN }, { .fd = a->signal_fd, .events = POLLIN } };
+
+        while (fd >= 0 && !fds[0].revents && (poll(fds, ELEMENTSOF(fds), -1) >= 0 || errno == EINTR)) {
+                int signo = signals_read(a->signal_fd);
+
+                if (signo == 0)
+                        continue;
+                a->interrupt = signo;
+                (void) kill(a->unpacker, SIGTERM);
+        }
+}
+
 /* What the relay said, where jobletd cannot be asked. */
 static int notice_status(const Attach *a) {
         switch (a->notice.event) {
@@ -541,12 +558,11 @@ int run_attached(const Run *run) {
                 return r;
 
         run_fds_close(&a.theirs); /* the job may be over, and the reply to Run() still to come */
-        signals_note();
-        signals_restore();
         incomplete = downloads_missing(&a) < 0;
+        unpacker_watch(&a);
         incomplete = helper_wait(&a.unpacker, HELPER_UNPACKER) < 0 || incomplete;
-        interrupted = incomplete ? signals_noted() ?: a.interrupt : 0;
-        signals_forget();
+        interrupted = incomplete ? a.interrupt : 0;
+        signals_restore();
         incomplete = helper_wait(&a.packer, HELPER_PACKER) < 0 || incomplete;
         incomplete = a.output_failed || a.input_failed || incomplete;
         r = attach_status(&a);

@@ -58,17 +58,6 @@ void signals_note(void) {
         }
 }
 
-void signals_forget(void) {
-        static const int wanted[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
-
-        for (size_t i = 0; i < ELEMENTSOF(wanted); i++) {
-                struct sigaction old;
-
-                if (sigaction(wanted[i], NULL, &old) >= 0 && old.sa_handler == note)
-                        (void) signal(wanted[i], SIG_DFL);
-        }
-}
-
 int signals_noted(void) {
         return noted;
 }

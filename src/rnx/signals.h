@@ -12,8 +12,6 @@ void signals_restore(void);
 
 /* For work that has to clean up: from now on the signals that end a process are only noted, and interrupt what waits. */
 void signals_note(void);
-/* From now on they end it again. */
-void signals_forget(void);
 /* The last one, 0 if there was none. */
 int signals_noted(void);
 

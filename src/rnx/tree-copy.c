@@ -93,9 +93,8 @@ static int copy_item(Copy *c, const FileItem *item) {
 
 int tree_copy(const FileTree *t, int from_fd, int to_fd, bool for_everybody) {
         Copy c = { .tree = t, .from_fd = from_fd, .to_fd = to_fd, .for_everybody = for_everybody, .progress.label = "Copying" };
-        int r = 0;
-
         size_t i;
+        int r = 0;
 
         for (i = 0; i < t->n_items && r >= 0; i++)
                 r = signals_noted() ? -EINTR : copy_item(&c, t->items + i);
