@@ -131,7 +131,7 @@ static void assert_only_compatible(RelayTest *t, const char *machine, const char
 
         assert_int_equal(uname(&u), 0);
         if (strcmp(machine, u.machine) != 0)
-                skip();
+                return; /* not skip(): what older versions of cmocka say then is a failure to meson */
         assert_true(asprintf(&sentence, "./foreign: it is a program for another processor (%s), this host has %s", name, machine) > 0);
         write_program(t, "foreign", head, size);
         relay_spawn(t, "./foreign", NULL);
