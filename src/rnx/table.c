@@ -22,7 +22,7 @@ typedef struct Cell {
 } Cell;
 
 struct Table {
-        const char *const *heads;
+        const char *heads[COLUMNS_MAX];
         size_t n_columns;
         Cell *cells;
         size_t n_cells, n_allocated;
@@ -88,9 +88,11 @@ Table* table_new(const char *const *heads, size_t n_columns) {
         if (!t)
                 return NULL;
 
-        *t = (Table) { .heads = heads, .n_columns = n_columns };
-        for (size_t i = 0; i < n_columns; i++)
+        *t = (Table) { .n_columns = n_columns };
+        for (size_t i = 0; i < n_columns; i++) {
+                t->heads[i] = heads[i];
                 t->widths[i] = (unsigned) strlen(heads[i]);
+        }
         return t;
 }
 

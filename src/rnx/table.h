@@ -13,7 +13,7 @@
 
 typedef struct Table Table;
 
-/* heads: names of the columns, borrowed. */
+/* heads: names of the columns; the texts are borrowed. */
 Table* table_new(const char *const *heads, size_t n_columns);
 Table* table_free(Table *t);
 DEFINE_CLEANUP(Table*, table_free);

@@ -160,7 +160,7 @@ run_tests() {
         topic=$(basename "$0" .sh)
         mkdir -p "${LOG_DIR:=$(mktemp -d)}"
         for case in $(cases_of "$0"); do
-                name="${SUITE:+$SUITE/}$topic: $case"
+                name="${JOBLET_TEST_SANITIZED:+sanitized }${SUITE:+$SUITE/}$topic: $case"
                 [[ $name == *"${1:-}"* ]] || continue
                 log=$LOG_DIR/$topic.$case.log
                 start=${EPOCHREALTIME/./} code=0

@@ -267,7 +267,7 @@ test_odd_names_among_the_records() {
 
         last=$(detached alice true)
         rnx wait "$last"
-        in_machine sh -c 'systemctl stop joblet.service; cd /var/lib/joblet/jobs; touch .#1 .#700 18446744073709551615 99999999999999999999 -5 007 +3 x; cp '"$last"' 0777; systemctl start joblet.service'
+        in_machine sh -c 'systemctl stop joblet.service; cd /var/lib/joblet/jobs; touch -- .#1 .#700 18446744073709551615 99999999999999999999 -5 007 +3 x; cp '"$last"' 0777; systemctl start joblet.service'
         rnx list >/dev/null
         assert_eq "$(in_machine sh -c 'cd /var/lib/joblet/jobs; ls -A | grep "^\.#"')" ''
         assert_eq "$(detached alice true)" $((last + 1))

@@ -173,6 +173,7 @@ test_verify_finds_each_difference() {
 
 # systemd makes what a root lacks, when its first job starts.
 test_verify_after_a_job_in_a_root_of_its_own() {
+        [ -z "${JOBLET_TEST_SANITIZED:-}" ] || skip "the relay with sanitizers needs libraries, which this root lacks"
         in_machine sh -euc 'mkdir -p /root/src/t-own/root/usr/bin /root/src/t-own/root/work && cd /root/src/t-own
                 printf "name: t-own\nversion: 1\nbase: self\n" >runtime.yml
                 mkdir -p root/usr/lib root/usr/lib64 && ln -s usr/bin usr/lib usr/lib64 root/
